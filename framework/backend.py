@@ -1,0 +1,193 @@
+"""Where arrays live, what they hold, and where random numbers come from.
+
+Arrays are NumPy's, or CuPy's once a tensor is made on or moved to "cuda". A dtype is a NumPy dtype under PyTorch's name.
+"""
+
+import contextlib
+import ctypes
+import platform
+import sys
+
+import numpy as np
+
+float16, float32, float64 = (np.dtype(name) for name in ("float16", "float32", "float64"))
+int8, int16, int32, int64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
+uint8, bool_ = np.dtype("uint8"), np.dtype("bool")
+
+_default = {"dtype": float32}
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}  # a dtype's kind, in the order in which PyTorch promotes
+
+
+def get_default_dtype():
+    return _default["dtype"]
+
+
+def set_default_dtype(d):
+    """Set the dtype of new floating-point tensors; TypeError unless it is a floating-point dtype."""
+    if np.dtype(d).kind != "f":
+        raise TypeError(f"set_default_dtype: only floating-point dtypes can be the default, got {np.dtype(d)}")
+    _default["dtype"] = np.dtype(d)
+
+
+def promote(x, y):
+    """Bring two arrays to PyTorch's common dtype.
+
+    The higher category (bool < integer < floating point) wins; within one, an array with dimensions wins over a 0-d array.
+    """
+    a, b = x.dtype, y.dtype
+    rank_a, rank_b = _CATEGORY[a.kind], _CATEGORY[b.kind]
+    if rank_a != rank_b:
+        common = a if rank_a > rank_b else b
+    elif (x.ndim == 0) != (y.ndim == 0):
+        common = b if x.ndim == 0 else a
+    else:
+        common = np.promote_types(a, b)
+    return x.astype(common, copy=False), y.astype(common, copy=False)
+
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+
+
+class device:
+    """Where a tensor lives: "cpu" or "cuda", with an index for one of several GPUs. As torch.device."""
+
+    __slots__ = ("type", "index")
+
+    def __init__(self, type, index=None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, str):
+            type, _, number = type.partition(":")
+            index = index if not number else int(number)
+        if type not in ("cpu", "cuda"):
+            raise RuntimeError(f'device: {type!r} is unknown; the engine runs on "cpu" and, with CuPy, on "cuda"')
+        self.type, self.index = type, index
+
+    def __eq__(self, other):
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self):
+        return hash((self.type, self.index))
+
+    def __str__(self):
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self):
+        return (
+            f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        )
+
+
+cpu = device("cpu")
+
+
+def cupy():
+    """The CuPy module; RuntimeError that says what is missing where there is none or no GPU."""
+    try:
+        import cupy as module
+
+        module.cuda.runtime.getDeviceCount()
+    except ImportError:
+        raise RuntimeError(
+            'device "cuda": CuPy is not installed; install cupy-cuda12x or cupy-cuda13x, or stay on device="cpu"'
+        ) from None
+    except Exception as error:
+        raise RuntimeError(f'device "cuda": CuPy finds no usable GPU ({error}); stay on device="cpu"') from None
+    return module
+
+
+def cuda_is_available():
+    try:
+        return cupy().cuda.runtime.getDeviceCount() > 0
+    except RuntimeError:
+        return False
+
+
+def array_module(array):
+    """The module whose functions run on this array: numpy, or the one that its type comes from (cupy)."""
+    if isinstance(array, np.ndarray):
+        return np
+    return sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def device_of(array):
+    if isinstance(array, np.ndarray):
+        return cpu
+    return device("cuda", getattr(getattr(array, "device", None), "id", 0))
+
+
+def to_device(array, target):
+    """The array on the target device: itself where it is there already."""
+    target = device(target)
+    if target.type == "cpu":
+        return array if isinstance(array, np.ndarray) else array.get()
+    module = cupy()
+    with module.cuda.Device(target.index or 0) if target.index is not None else contextlib.nullcontext():
+        return module.asarray(array)
+
+
+def module_of(target):
+    """The array module of a device: numpy for the CPU, cupy for CUDA."""
+    return np if target is None or device(target).type == "cpu" else cupy()
+
+
+# --- random numbers ---------------------------------------------------------------------------------------------------
+
+
+class Generator:
+    """A stream of random numbers that one seed fixes; PyTorch's class, NumPy's PCG64 beneath (so other numbers than PyTorch's)."""
+
+    def __init__(self, device="cpu"):
+        self.manual_seed(0)
+
+    def manual_seed(self, seed):
+        self._seed = int(seed)
+        self.numpy = np.random.Generator(np.random.PCG64(self._seed))
+        return self
+
+    def seed(self):
+        return self.manual_seed(np.random.SeedSequence().generate_state(1, np.uint64)[0]).initial_seed()
+
+    def initial_seed(self):
+        return self._seed
+
+    def get_state(self):
+        """The whole state, as plain values that JSON can hold."""
+        return {"seed": self._seed, "state": self.numpy.bit_generator.state}
+
+    def set_state(self, state):
+        self._seed = state["seed"]
+        self.numpy.bit_generator.state = state["state"]
+        return self
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed):
+    """Seed the default generator; the same seed gives the same numbers on every machine. Returns the generator."""
+    return default_generator.manual_seed(seed)
+
+
+def random(generator=None):
+    """The NumPy generator behind a Generator, or behind the default one."""
+    return (generator or default_generator).numpy
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def keep_freed_memory():
+    """Ask glibc to keep big freed blocks instead of returning them to the system; True where it was done.
+
+    A fresh page costs 2.3 µs to fault in, so a 2 MB temporary costs more to obtain than to fill. Both thresholds are
+    needed: one alone does nothing.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    m_trim_threshold, m_mmap_threshold, largest = -1, -3, 32 << 20
+    return mallopt(m_mmap_threshold, largest) == 1 and mallopt(m_trim_threshold, 2**31 - 1) == 1
+
+
+keep_freed_memory()

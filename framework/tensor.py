@@ -1,0 +1,535 @@
+"""Tensor: an array, its gradient, and the node that made it.
+
+Tensor knows no op. Each family in `ops/` hands its functions to Tensor as methods and operators, through `method`, and to
+NumPy's own protocols, through `implements`; so `np.exp(x)` or `g.sum(axis=0)` mean the same on an array and on a Tensor, and
+one backward runs on both.
+"""
+
+import weakref
+
+import numpy as np
+
+from . import backend
+from .autograd import Node, grad_mode, walk
+
+ndarray = np.ndarray
+NUMPY_FUNCTIONS = {}  # a NumPy function or ufunc → the engine's function that stands for it on Tensors
+
+
+def implements(*numpy_functions):
+    """Decorator: this function is what the given NumPy functions do on Tensors."""
+
+    def register(function):
+        NUMPY_FUNCTIONS.update(dict.fromkeys(numpy_functions, function))
+        return function
+
+    return register
+
+
+def method(*names):
+    """Decorator: this function is also a method of Tensor, under its own name or the given ones."""
+
+    def register(function):
+        for name in names or (function.__name__,):
+            setattr(Tensor, name, function)
+        return function
+
+    return register
+
+
+class Tensor:
+    """A NumPy (or CuPy) array that can record how it was made.
+
+    array: the data. grad: a Tensor or None. node: the Node that made it, None for a leaf.
+    needs_grad: whether gradients flow to it. version: None, or the cell [writes, recorded writes] shared by all that share the memory.
+    view: None, or for a view the number of recorded writes when it was taken. hooks: functions of a leaf's gradient.
+
+    Made with `framework.tensor(...)` as a rule; `Tensor(array)` wraps an array without copying it.
+    """
+
+    __slots__ = ("array", "grad", "node", "needs_grad", "version", "view", "hooks", "__weakref__", "__dict__")
+
+    def __init__(self, array, requires_grad=False, node=None):
+        self.array = array if array.__class__ is ndarray else _to_array(array)
+        self.grad = None
+        self.node = node
+        self.needs_grad = requires_grad
+        self.version = self.view = self.hooks = None
+
+    # --- what it is ---
+
+    @property
+    def shape(self):
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self):
+        return self.array.dtype
+
+    @property
+    def device(self):
+        return backend.device_of(self.array)
+
+    @property
+    def ndim(self):
+        return self.array.ndim
+
+    @property
+    def requires_grad(self):
+        return self.needs_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        if self.node is not None and not value:
+            raise RuntimeError(
+                "requires_grad: only a leaf's can be switched off; use detach() for a copy of the tensor outside the graph"
+            )
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError(
+                f"requires_grad: only floating-point tensors can require gradients, this one is {self.array.dtype}"
+            )
+        self.needs_grad = bool(value)
+
+    def requires_grad_(self, requires_grad=True):
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self):
+        return self.node is None
+
+    @property
+    def grad_fn(self):
+        return self.node
+
+    @property
+    def is_cuda(self):
+        return self.device.type == "cuda"
+
+    @property
+    def _version(self):
+        return 0 if self.version is None else self.version[0]
+
+    def size(self, dim=None):
+        return self.shape if dim is None else self.array.shape[dim]
+
+    def dim(self):
+        return self.array.ndim
+
+    ndimension = dim
+
+    def numel(self):
+        return self.array.size
+
+    nelement = numel
+
+    def element_size(self):
+        return self.array.itemsize
+
+    @property
+    def itemsize(self):
+        return self.array.itemsize
+
+    @property
+    def nbytes(self):
+        return self.array.nbytes
+
+    def stride(self, dim=None):
+        strides = tuple(step // self.array.itemsize for step in self.array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self):
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self):
+        return self.array.dtype.kind == "f"
+
+    def is_complex(self):
+        return False
+
+    def data_ptr(self):
+        return self.array.__array_interface__["data"][0] if self.array.__class__ is ndarray else self.array.data.ptr
+
+    def get_device(self):
+        return -1 if self.device.type == "cpu" else self.device.index
+
+    # --- out of the engine ---
+
+    def numpy(self, *, force=False):
+        """The array itself, sharing memory; RuntimeError where it requires grad or lives on a GPU (force=True detaches and copies)."""
+        if force:
+            return backend.to_device(self.array, "cpu")
+        if self.needs_grad:
+            raise RuntimeError("numpy(): the tensor requires grad; use detach().numpy()")
+        if self.array.__class__ is not ndarray:
+            raise RuntimeError(f"numpy(): the tensor is on {self.device}; use cpu() first")
+        return self.array
+
+    def item(self):
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"item(): a tensor of shape {tuple(self.array.shape)} has {self.array.size} elements, not one"
+            )
+        return self.array.item()
+
+    def tolist(self):
+        return self.array.tolist()
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.numpy()
+        return array.astype(dtype) if copy or dtype not in (None, array.dtype) else array
+
+    def __dlpack__(self, **options):
+        if self.needs_grad:
+            raise BufferError("__dlpack__: the tensor requires grad; use detach() first")
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __bool__(self):
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"bool(): a tensor of shape {tuple(self.array.shape)} has no single truth value; use any() or all()"
+            )
+        return bool(self.array.item())
+
+    def __index__(self):
+        if self.array.size != 1 or self.array.dtype.kind not in "iu":
+            raise TypeError(
+                f"__index__: only an integer tensor of one element is an index, this is {self.array.dtype} {tuple(self.array.shape)}"
+            )
+        return int(self.array.item())
+
+    def __len__(self):
+        if not self.array.ndim:
+            raise TypeError("len(): a 0-d tensor has no length")
+        return len(self.array)
+
+    def __iter__(self):
+        return iter(self.unbind(0))
+
+    def __contains__(self, element):
+        return bool((self.array == (element.array if isinstance(element, Tensor) else element)).any())
+
+    __hash__ = object.__hash__
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
+
+    def __repr__(self):
+        text = np.array2string(
+            backend.to_device(self.array, "cpu"), separator=", ", precision=4, suppress_small=True, prefix="tensor("
+        )
+        facts = [text if self.array.size else "[]"]
+        if not self.array.size and self.array.ndim != 1:
+            facts.append(f"size={tuple(self.array.shape)}")
+        if self.is_cuda:
+            facts.append(f"device='{self.device}'")
+        if self.array.dtype not in (backend.get_default_dtype(), np.int64, np.bool_):
+            facts.append(f"dtype={self.array.dtype}")
+        if self.node is not None:
+            facts.append(f"grad_fn={self.node!r}")
+        elif self.needs_grad:
+            facts.append("requires_grad=True")
+        return f"tensor({', '.join(facts)})"
+
+    def __reduce_ex__(self, protocol):
+        if self.node is not None:
+            raise RuntimeError("pickle, deepcopy: only leaf tensors can be copied whole; use detach() first")
+        return _rebuild, (type(self), self.array, self.needs_grad, self.grad, self.__dict__)
+
+    def __deepcopy__(self, memo):
+        if self.node is not None:
+            raise RuntimeError("deepcopy: only leaf tensors can be copied; use detach().clone()")
+        grad = None if self.grad is None else Tensor(self.grad.array.copy())
+        memo[id(self)] = copied = _rebuild(type(self), self.array.copy(), self.needs_grad, grad, dict(self.__dict__))
+        return copied
+
+    # --- NumPy's protocols: np.exp(x) on a Tensor is the engine's exp ---
+
+    def __array_ufunc__(self, ufunc, how, *inputs, **options):
+        function = NUMPY_FUNCTIONS.get(ufunc)
+        if function is None or how != "__call__" or options:
+            return NotImplemented
+        return function(*inputs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        own = NUMPY_FUNCTIONS.get(function)
+        return NotImplemented if own is None else own(*args, **kwargs)
+
+    # --- the graph ---
+
+    def edge(self):
+        """Where this tensor's gradient goes: its node, itself for a leaf, None where none is needed."""
+        if not self.needs_grad:
+            return None
+        if self.view is not None and self.view != self.version[1]:
+            raise RuntimeError(
+                f"this tensor, shape {tuple(self.array.shape)}, is a view of one that was written to in place with gradients recorded; "
+                "take the view again after the write, or clone() it before"
+            )
+        return self if self.node is None else self.node
+
+    def cell(self):
+        """The version cell, made when first asked for."""
+        if self.version is None:
+            self.version = [0, 0]
+        return self.version
+
+    def detach(self):
+        """A tensor that shares the memory, outside the graph."""
+        detached = Tensor(self.array)
+        detached.version = self.cell()
+        return detached
+
+    def detach_(self):
+        self.node, self.needs_grad = None, False
+        return self
+
+    @property
+    def data(self):
+        """The tensor outside the graph; writes into it are not watched. As in PyTorch, prefer detach() or no_grad."""
+        return Tensor(self.array)
+
+    @data.setter
+    def data(self, value):
+        self.array = value.array if isinstance(value, Tensor) else value
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Add to `.grad` of every leaf the derivative of this tensor, multiplied by `gradient` (needed unless it is a single number).
+
+        With create_graph the gradients are themselves recorded. The graph is freed unless retain_graph.
+        """
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def accumulate(self, g, fresh):
+        """Take the finished gradient of a leaf: an array, or a Tensor under create_graph. `fresh`: nobody else holds it."""
+        recorded = isinstance(g, Tensor)
+        for hook in list((self.hooks or {}).values()):
+            result = hook(g if recorded else Tensor(g))
+            if result is not None:
+                g, fresh = (result if recorded else result.array), False
+        if self.grad is None:
+            self.grad = g if recorded else Tensor(g if fresh else g.copy())
+        elif recorded or self.grad.needs_grad:
+            self.grad = self.grad + g
+        else:
+            self.grad.array += g
+
+    def register_hook(self, hook):
+        """Call hook(gradient) when this tensor's gradient is complete; what it returns, if anything, takes its place."""
+        if not self.needs_grad:
+            raise RuntimeError("register_hook: the tensor does not require gradients")
+        owner = self if self.node is None else self.node
+        if owner.hooks is None:
+            owner.hooks = {}
+        return RemovableHandle(owner.hooks, hook)
+
+    def retain_grad(self):
+        """Keep this non-leaf's gradient in `.grad` after backward."""
+        if self.node is None:
+            return
+        reference = weakref.ref(self)
+
+        def keep(g):
+            tensor = reference()
+            if tensor is not None:
+                tensor.grad = g.detach() if tensor.grad is None else tensor.grad + g
+
+        self.register_hook(keep)
+
+    # --- in place ---
+
+    def write(self, result):
+        """Put the values of `result` here, in place, and take over its history. The root of add_, copy_, zero_, `+=`.
+
+        Raises RuntimeError on a leaf that requires grad and on views, where gradients are being recorded.
+        """
+        self.rebase(result.needs_grad, result.node)
+        if result.array.shape != self.array.shape:
+            raise RuntimeError(
+                f"in place: a result of shape {tuple(result.array.shape)} does not fit into {tuple(self.array.shape)}"
+            )
+        if not np.can_cast(result.array.dtype, self.array.dtype, "same_kind"):
+            raise RuntimeError(f"in place: a result of {result.array.dtype} cannot be stored in {self.array.dtype}")
+        if result.array is not self.array:
+            self.array[...] = result.array
+        return self
+
+    def rebase(self, recorded, node):
+        """Note a write in place: count it, and where it is recorded take `node` as this tensor's history."""
+        version = self.cell()
+        version[0] += 1
+        if not (recorded or self.needs_grad) or not grad_mode.enabled:
+            return
+        if self.needs_grad and self.node is None:
+            raise RuntimeError(
+                "in place: a leaf that requires grad cannot be written to; do it under no_grad(), or out of place"
+            )
+        if self.view is not None:
+            raise RuntimeError(
+                "in place: this tensor is a view, and writing into a view of a tensor that requires grad is not supported; "
+                "write out of place (y = x + 1, torch.where, torch.cat), index the base itself (x[i] = …), or clone() the view first"
+            )
+        version[1] += 1
+        self.node, self.needs_grad = node, recorded
+
+
+class Size(tuple):
+    """A shape: a tuple of ints that prints as torch.Size and counts its elements."""
+
+    __slots__ = ()
+
+    def numel(self):
+        return int(np.prod(self, dtype=np.int64))
+
+    def __repr__(self):
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index):
+        part = tuple.__getitem__(self, index)
+        return Size(part) if isinstance(index, slice) else part
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, tuple(other)))
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away again."""
+
+    _count = 0
+
+    def __init__(self, hooks, hook):
+        RemovableHandle._count += 1
+        self.id, self._hooks = RemovableHandle._count, hooks
+        hooks[self.id] = hook
+
+    def remove(self):
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.remove()
+
+
+def _to_array(value):
+    """An array for Tensor(…): NumPy scalars become 0-d arrays; arrays of another library pass; lists and sizes as torch.Tensor takes them."""
+    if isinstance(value, np.generic):
+        return np.asarray(value)
+    if isinstance(value, Tensor):
+        return value.array
+    if isinstance(value, (list, tuple, int, float)):
+        shape = isinstance(value, int) and not isinstance(value, bool)
+        return (
+            np.empty(value, backend.get_default_dtype())
+            if shape
+            else np.asarray(value, dtype=backend.get_default_dtype())
+        )
+    if hasattr(value, "__array_function__") or hasattr(value, "__array_ufunc__"):
+        return value
+    raise TypeError(
+        f"Tensor: cannot hold a {type(value).__name__}; give an array, a list of numbers, or use framework.tensor(...)"
+    )
+
+
+def _rebuild(cls, array, requires_grad, grad, attributes):
+    tensor = cls.__new__(cls)
+    Tensor.__init__(tensor, array, requires_grad)
+    tensor.grad = grad
+    tensor.__dict__.update(attributes)
+    return tensor
+
+
+def wrap(array, edge):
+    """A Tensor around an array that was saved raw: the leaf itself, a tensor with the given node, or a constant."""
+    if edge is None:
+        return Tensor(array)
+    if edge.__class__ is Node:
+        return Tensor(array, True, edge)
+    return edge
+
+
+def _listed(value):
+    return list(value) if isinstance(value, (tuple, list)) else [value]
+
+
+def _roots(name, outputs, gradients, create_graph):
+    """Check outputs and their gradients; return edges and gradients (arrays, or Tensors under create_graph)."""
+    seeds = []
+    for output, g in zip(outputs, gradients, strict=True):
+        if not output.needs_grad:
+            raise RuntimeError(
+                f"{name}: the tensor does not require grad and has no grad_fn; was it computed under no_grad(), or from constants?"
+            )
+        if g is None:
+            if output.array.size != 1:
+                raise RuntimeError(
+                    f"{name}: the output has shape {tuple(output.array.shape)}; a gradient can be made up only for a single number: "
+                    "reduce it with sum() or mean(), or give the gradient"
+                )
+            g = Tensor(np.ones_like(output.array))
+        if g.array.shape != output.array.shape:
+            raise RuntimeError(
+                f"{name}: the gradient has shape {tuple(g.array.shape)}, the output {tuple(output.array.shape)}"
+            )
+        seeds.append(g if create_graph else g.array)
+    return [output.edge() for output in outputs], seeds
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
+    """As Tensor.backward, for several tensors at once (torch.autograd.backward). With `inputs`, only their `.grad` is filled."""
+    outputs = _listed(tensors)
+    gradients = [None] * len(outputs) if grad_tensors is None else _listed(grad_tensors)
+    roots, seeds = _roots("backward", outputs, gradients, create_graph)
+    targets = None if inputs is None else {leaf: None for leaf in _listed(inputs)}
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    for leaf, (g, fresh) in walk(roots, seeds, wrap, retain_graph, create_graph, targets).items():
+        leaf.accumulate(g, fresh)
+
+
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    materialize_grads=False,
+):
+    """The gradients of the outputs' sum with respect to each input, as a tuple; `.grad` is left alone (torch.autograd.grad).
+
+    An input that the outputs do not depend on is an error, unless allow_unused (then None) or materialize_grads (then zeros).
+    """
+    outputs, inputs = _listed(outputs), _listed(inputs)
+    gradients = [None] * len(outputs) if grad_outputs is None else _listed(grad_outputs)
+    roots, seeds = _roots("grad", outputs, gradients, create_graph)
+    for position, tensor in enumerate(inputs):
+        if not tensor.needs_grad:
+            raise RuntimeError(f"grad: input {position} does not require grad")
+    edges = [tensor.edge() for tensor in inputs]
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    found = walk(roots, seeds, wrap, retain_graph, create_graph, dict.fromkeys(edges))
+    results, taken = [], set()
+    for position, (edge, tensor) in enumerate(zip(edges, inputs, strict=True)):
+        g, fresh = found.get(edge, (None, False))
+        if g is None:
+            if not (allow_unused or materialize_grads):
+                raise RuntimeError(
+                    f"grad: input {position} was not used to compute the outputs; pass allow_unused=True if that is meant"
+                )
+            results.append(Tensor(np.zeros_like(tensor.array)) if materialize_grads else None)
+        elif create_graph:
+            results.append(g)
+        else:
+            results.append(Tensor(g if fresh and edge not in taken else np.copy(g)))
+            taken.add(edge)
+    return tuple(results)
