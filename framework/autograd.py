@@ -284,7 +284,7 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
             edges = _edges(node)
             if targets is not None:
                 edges = tuple(edge if edge in needed else None for edge in edges)
-                if not any(edges):
+                if all(edge is None for edge in edges):
                     continue
             if node.versions:
                 _check_versions(node)
