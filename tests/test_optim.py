@@ -1,0 +1,510 @@
+"""The optimizers against PyTorch's, option by option, and what an update promises beside its numbers."""
+
+import sys
+import tracemalloc
+import types
+
+import numpy as np
+import pytest
+import torch
+
+import framework
+from framework import optim
+from framework.optim.optimizer import BLOCK_BYTES
+from framework.tensor import Tensor
+
+OPTIONS = [
+    ("SGD", {}),
+    ("SGD", dict(lr=0.1)),
+    ("SGD", dict(lr=0.1, weight_decay=0.3)),
+    ("SGD", dict(lr=0.1, maximize=True)),
+    ("SGD", dict(lr=0.1, momentum=0.9)),
+    ("SGD", dict(lr=0.1, momentum=0.9, dampening=0.4)),
+    ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True)),
+    ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.3, maximize=True)),
+    ("SGD", dict(lr=0.1, momentum=0.9, dampening=0.4, weight_decay=0.3, maximize=True)),
+    ("Adam", {}),
+    ("Adam", dict(lr=0)),
+    ("Adam", dict(lr=0.1, betas=(0.5, 0.6), eps=1e-3)),
+    ("Adam", dict(lr=0.1, betas=(0.0, 0.0))),
+    ("Adam", dict(lr=0.1, weight_decay=0.3)),
+    ("Adam", dict(lr=0.1, amsgrad=True)),
+    ("Adam", dict(lr=0.1, maximize=True)),
+    ("Adam", dict(lr=0.1, decoupled_weight_decay=True, weight_decay=0.3)),
+    ("Adam", dict(lr=0.1, amsgrad=True, maximize=True, weight_decay=0.3)),
+    ("AdamW", {}),
+    ("AdamW", dict(lr=0.1, weight_decay=0)),
+    ("AdamW", dict(lr=0.1, weight_decay=0.3, amsgrad=True)),
+    ("AdamW", dict(lr=0.1, weight_decay=0.3, maximize=True)),
+    ("RMSprop", {}),
+    ("RMSprop", dict(lr=0.1, alpha=0.5, eps=1e-2)),
+    ("RMSprop", dict(lr=0.1, weight_decay=0.3)),
+    ("RMSprop", dict(lr=0.1, momentum=0.9)),
+    ("RMSprop", dict(lr=0.1, centered=True)),
+    ("RMSprop", dict(lr=0.1, maximize=True)),
+    ("RMSprop", dict(lr=0.1, centered=True, momentum=0.9, weight_decay=0.3, maximize=True)),
+    ("Adagrad", {}),
+    ("Adagrad", dict(lr=0.1, lr_decay=0.2)),
+    ("Adagrad", dict(lr=0.1, weight_decay=0.3)),
+    ("Adagrad", dict(lr=0.1, initial_accumulator_value=0.7, eps=1e-2)),
+    ("Adagrad", dict(lr=0.1, maximize=True)),
+    ("Adagrad", dict(lr=0.1, lr_decay=0.2, weight_decay=0.3, initial_accumulator_value=0.7, maximize=True)),
+]
+IDS = [f"{name}-{'-'.join(f'{k}={v}' for k, v in options.items())}" for name, options in OPTIONS]
+SHAPES = [(3, 4), (5,), (), (0, 2), (1, 1, 7)]
+
+
+def pair(values, requires_grad=True):
+    """The same values as a leaf of the engine and as one of PyTorch's."""
+    return Tensor(values.copy(order="K"), requires_grad), torch.from_numpy(values.copy()).requires_grad_(requires_grad)
+
+
+def twins(rng, shapes=SHAPES, dtype=np.float64):
+    pairs = [pair(np.asarray(rng.standard_normal(shape), dtype)) for shape in shapes]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def give_gradients(rng, ours, theirs, missing=()):
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        g = np.asarray(rng.standard_normal(a.shape), a.dtype)
+        a.grad, b.grad = (None, None) if i in missing else (Tensor(g), torch.from_numpy(g.copy()))
+
+
+def assert_equal(ours, theirs, bound=1e-12):
+    for a, b in zip(ours, theirs, strict=True):
+        b = b.detach().numpy()
+        assert a.array.dtype == b.dtype
+        scale = max(1.0, np.abs(b).max(initial=0))
+        np.testing.assert_allclose(a.array, b, rtol=0, atol=bound * scale)
+
+
+def assert_same_state(ours, theirs):
+    """The two state_dicts have the same keys everywhere, the same values to 1e-12, and PyTorch's types of entries."""
+    mine, other = ours.state_dict(), theirs.state_dict()
+    assert mine["state"].keys() == other["state"].keys()
+    for number, state in other["state"].items():
+        assert mine["state"][number].keys() == state.keys()
+        for key, value in state.items():
+            assert isinstance(mine["state"][number][key], Tensor)
+            assert mine["state"][number][key].shape == tuple(value.shape)
+            np.testing.assert_allclose(mine["state"][number][key].array, value.numpy(), rtol=1e-12, atol=1e-12)
+    assert [group.keys() for group in mine["param_groups"]] == [group.keys() for group in other["param_groups"]]
+    for group, expected in zip(mine["param_groups"], other["param_groups"], strict=True):
+        for key, value in expected.items():
+            assert group[key] == value, key
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS, ids=IDS)
+def test_twenty_steps_equal_pytorch(name, options):
+    rng = np.random.default_rng(0)
+    ours, theirs = twins(rng)
+    a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    for step in range(20):
+        give_gradients(rng, ours, theirs, missing={step % 3} if step > 1 else ())
+        a.step()
+        b.step()
+        assert_equal(ours, theirs)
+    assert_same_state(a, b)
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS, ids=IDS)
+def test_state_dicts_are_exchanged_with_pytorch(name, options):
+    rng = np.random.default_rng(1)
+    ours, theirs = twins(rng)
+    a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    for _ in range(3):
+        give_gradients(rng, ours, theirs)
+        a.step()
+        b.step()
+    as_torch = {
+        number: {key: torch.from_numpy(value.array.copy()) for key, value in state.items()}
+        for number, state in a.state_dict()["state"].items()
+    }
+    as_arrays = {
+        number: {key: value.numpy() for key, value in state.items()}
+        for number, state in b.state_dict()["state"].items()
+    }
+    new_a, new_b = getattr(optim, name)(ours, lr=7.0), getattr(torch.optim, name)(theirs, lr=7.0)
+    new_a.load_state_dict({"state": as_arrays, "param_groups": b.state_dict()["param_groups"]})
+    new_b.load_state_dict({"state": as_torch, "param_groups": a.state_dict()["param_groups"]})
+    for _ in range(3):
+        give_gradients(rng, ours, theirs)
+        new_a.step()
+        new_b.step()
+    assert_equal(ours, theirs)
+    assert_same_state(new_a, new_b)
+
+
+def large():
+    return BLOCK_BYTES // 8 * 2 + 5
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+@pytest.mark.parametrize("layout", ["blocks", "transposed parameter", "transposed gradient", "strided parameter"])
+def test_layouts_and_sizes(name, layout):
+    options = dict(lr=0.1, weight_decay=0.3)
+    options |= dict(momentum=0.9) if name in ("SGD", "RMSprop") else {}
+    rng = np.random.default_rng(2)
+    values = rng.standard_normal(large() if layout == "blocks" else (33, 65))
+    if layout == "transposed parameter":
+        values = np.asfortranarray(values)
+    a, b = pair(values)
+    if layout == "strided parameter":
+        a = Tensor(np.repeat(values, 2, axis=1)[:, ::2], True)
+        assert not a.array.flags.contiguous
+    x, y = getattr(optim, name)([a], **options), getattr(torch.optim, name)([b], **options)
+    for _ in range(3):
+        g = rng.standard_normal(values.shape)
+        a.grad, b.grad = Tensor(np.asfortranarray(g) if layout == "transposed gradient" else g), torch.from_numpy(g)
+        x.step()
+        y.step()
+        assert_equal([a], [b])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_the_parameters_dtype_is_kept(name, dtype):
+    rng = np.random.default_rng(3)
+    ours, theirs = twins(rng, [(4, 5)], dtype)
+    options = dict(lr=0.1, weight_decay=0.3, **({} if name in ("SGD", "Adagrad") else dict(eps=1e-3)))
+    a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    for _ in range(20):
+        give_gradients(rng, ours, theirs)
+        a.step()
+        b.step()
+    assert_equal(ours, theirs, bound=1e-5 if dtype == np.float32 else 3e-2)
+    assert all(t.dtype == dtype for state in a.state.values() for key, t in state.items() if key != "step")
+
+
+def test_groups_have_their_own_options():
+    rng = np.random.default_rng(4)
+    ours, theirs = twins(rng, [(3,), (2, 2), (4,)])
+
+    def build(module, params):
+        groups = [{"params": params[:1], "lr": 0.5}, {"params": iter(params[1:2]), "momentum": 0.8, "nesterov": True}]
+        optimizer = module.SGD(groups, lr=0.1, weight_decay=0.2)
+        optimizer.add_param_group({"params": params[2], "maximize": True})
+        return optimizer
+
+    a, b = build(optim, ours), build(torch.optim, theirs)
+    for _ in range(20):
+        give_gradients(rng, ours, theirs)
+        a.step()
+        b.step()
+    assert_equal(ours, theirs)
+    assert_same_state(a, b)
+    assert repr(a) == repr(b)
+
+
+def test_named_parameters_keep_their_names():
+    ours, theirs = twins(np.random.default_rng(5), [(3,), (2,)])
+    names = ["weight", "bias"]
+    a = optim.SGD(zip(names, ours, strict=True), lr=0.1)
+    b = torch.optim.SGD(zip(names, theirs, strict=True), lr=0.1)
+    assert_same_state(a, b)
+    assert a.param_groups[0]["param_names"] == names
+    with pytest.raises(ValueError, match="1 of 2 parameters have a name"):
+        optim.SGD([("weight", ours[0]), ours[1]])
+    with pytest.raises(ValueError, match="either every parameter group has names, or none"):
+        a.add_param_group({"params": [Tensor(np.zeros(2), True)]})
+
+
+def test_an_optimizer_trains_through_the_engine():
+    """Least squares by the closed form and by momentum meet."""
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((40, 3)), rng.standard_normal((40, 1))
+    w = Tensor(np.zeros((3, 1)), True)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    for _ in range(300):
+        optimizer.zero_grad()
+        w.grad = Tensor(x.T @ (x @ w.array - y) / 40)
+        optimizer.step()
+    np.testing.assert_allclose(w.array, np.linalg.lstsq(x, y)[0], atol=1e-8)
+
+
+def test_step_calls_the_closure_once_with_gradients_recorded():
+    w = Tensor(np.array([2.0]), True)
+    optimizer = optim.SGD([w], lr=0.25)
+    calls = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = framework.square(w) if hasattr(framework, "square") else w * w
+        loss.backward()
+        calls.append(framework.is_grad_enabled())
+        return loss
+
+    with framework.no_grad():
+        loss = optimizer.step(closure)
+    assert loss.item() == 4.0 and calls == [True] and w.item() == 1.0
+    assert optimizer.step() is None
+
+
+def test_zero_grad():
+    w = Tensor(np.ones(3), True)
+    optimizer = optim.SGD([w])
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad is None
+    w.grad = gradient = Tensor(np.ones(3))
+    optimizer.zero_grad(set_to_none=False)
+    assert (gradient.array == 0).all() and (w.grad.array == 0).all()
+    optimizer.zero_grad()
+    assert w.grad is None
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_a_step_writes_in_place_and_leaves_the_gradient_alone(name):
+    w = Tensor(np.arange(6.0).reshape(2, 3), True)
+    alias, array, gradient = w.array[1:], w.array, np.ones((2, 3))
+    w.grad = Tensor(gradient)
+    version = w._version
+    getattr(optim, name)([w], lr=0.1, weight_decay=0.3, maximize=True).step()
+    assert w.array is array and not (alias == [[3.0, 4.0, 5.0]]).any()
+    assert (gradient == 1).all()
+    assert w._version == version + 1
+
+
+def test_backward_refuses_parameters_that_a_step_has_changed_meanwhile():
+    w = Tensor(np.array([3.0]), True)
+    loss = w * w
+    w.grad = Tensor(np.ones(1))
+    optim.SGD([w], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", dict(momentum=0.9, dampening=0.1, weight_decay=0.1, maximize=True)),
+        ("SGD", dict(momentum=0.9, nesterov=True, weight_decay=0.1)),
+        ("Adam", dict(amsgrad=True, weight_decay=0.1)),
+        ("AdamW", dict(maximize=True)),
+        ("RMSprop", dict(momentum=0.9, centered=True, weight_decay=0.1)),
+        ("Adagrad", dict(weight_decay=0.1)),
+    ],
+)
+def test_a_step_allocates_no_arrays(name, options):
+    """After the first step, beside small objects only NumPy's own buffer of 64 KB for mixed layouts: no array of a parameter's 1.2 MB, no block."""
+    sizes = [(600, 500), (500, 600), (17,)]
+    params = [Tensor(np.ones(size, np.float32), True) for size in sizes]
+    params[1].array = params[1].array.T  # not contiguous in C's order
+    for param in params:
+        param.grad = Tensor(np.ones_like(param.array))
+    optimizer = getattr(optim, name)(params, **options)
+    optimizer.step()
+    tracemalloc.start()
+    try:
+        optimizer.step()
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+# --- arrays of another kind -------------------------------------------------------------------------------------------
+
+
+def _strange_module():
+    """A stand-in for CuPy: arrays that no NumPy function accepts, and a module of functions for them."""
+    module = types.ModuleType("strange_arrays")
+
+    def unwrap(value):
+        assert not isinstance(value, np.ndarray), "a NumPy array met one of another kind"
+        return value.data if isinstance(value, Array) else value
+
+    class Array:
+        __module__ = "strange_arrays"
+        __array_ufunc__ = None
+
+        def __init__(self, data):
+            self.data = data
+
+        shape = property(lambda self: self.data.shape)
+        dtype = property(lambda self: self.data.dtype)
+        size = property(lambda self: self.data.size)
+        ndim = property(lambda self: self.data.ndim)
+
+        def reshape(self, *shape):
+            return Array(self.data.reshape(*shape))
+
+        def __getitem__(self, index):
+            return Array(self.data[index])
+
+        def __setitem__(self, index, value):
+            self.data[index] = unwrap(value)
+
+        def __imul__(self, other):
+            self.data *= unwrap(other)
+            return self
+
+        def __iadd__(self, other):
+            self.data += unwrap(other)
+            return self
+
+        def __isub__(self, other):
+            self.data -= unwrap(other)
+            return self
+
+    def wrap(function):
+        def wrapped(*args, out=None):
+            result = function(*map(unwrap, args), **({} if out is None else {"out": out.data}))
+            return Array(result) if out is None else out
+
+        return wrapped
+
+    for name in (
+        "multiply",
+        "add",
+        "subtract",
+        "divide",
+        "square",
+        "sqrt",
+        "negative",
+        "maximum",
+        "zeros_like",
+        "empty_like",
+    ):
+        setattr(module, name, wrap(getattr(np, name)))
+    module.full_like = wrap(np.full_like)
+    module.empty = lambda size, dtype: Array(np.empty(size, dtype))
+    module.Array = Array
+    return module
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS, ids=IDS)
+def test_arrays_of_another_kind(name, options, monkeypatch):
+    module = _strange_module()
+    monkeypatch.setitem(sys.modules, "strange_arrays", module)
+    rng = np.random.default_rng(7)
+    values = rng.standard_normal((3, 4))
+    plain, strange = Tensor(values.copy(), True), Tensor(module.Array(values.copy()), True)
+    x, y = (getattr(optim, name)([param], **options) for param in (plain, strange))
+    for _ in range(3):
+        g = rng.standard_normal((3, 4))
+        plain.grad, strange.grad = Tensor(g), Tensor(module.Array(g.copy()))
+        x.step()
+        y.step()
+    assert (strange.array.data == plain.array).all()
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def leaf():
+    return Tensor(np.zeros(3), True)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_options_that_change_nothing_are_accepted_and_others_refused_by_name(name):
+    cls = getattr(optim, name)
+    options = ["foreach", "differentiable"]
+    options += ["fused"] if name != "RMSprop" else []
+    options += ["capturable"] if name not in ("SGD", "Adagrad") else []
+    for option in options:
+        cls([leaf()], **{option: False})
+        with pytest.raises(NotImplementedError, match=f"{name}: {option}=True is not supported"):
+            cls([leaf()], **{option: True})
+        with pytest.raises(NotImplementedError, match=option):
+            cls([{"params": [leaf()], option: True}])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("SGD", dict(lr=-1), "SGD: lr must be a number of at least 0, got -1"),
+        ("SGD", dict(lr=float("nan")), "lr must be"),
+        ("SGD", dict(lr="0.1"), "lr must be"),
+        ("SGD", dict(lr=Tensor(np.ones(1))), "lr must be a number"),
+        ("SGD", dict(momentum=-1), "momentum"),
+        ("SGD", dict(weight_decay=-1), "weight_decay"),
+        ("SGD", dict(nesterov=True), "nesterov needs a momentum"),
+        ("SGD", dict(nesterov=True, momentum=0.9, dampening=0.1), "no dampening"),
+        ("Adam", dict(betas=(1.0, 0.9)), r"betas must be two numbers in \[0, 1\)"),
+        ("Adam", dict(betas=(0.9, -0.1)), "betas"),
+        ("Adam", dict(betas=(0.9,)), "betas"),
+        ("AdamW", dict(eps=-1), "AdamW: eps"),
+        ("RMSprop", dict(alpha=-1), "alpha"),
+        ("Adagrad", dict(lr_decay=-1), "lr_decay"),
+        ("Adagrad", dict(initial_accumulator_value=-1), "initial_accumulator_value"),
+    ],
+)
+def test_options_out_of_range(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(optim, name)([leaf()], **options)
+    with pytest.raises(ValueError, match=message):
+        getattr(optim, name)([{"params": [leaf()], **options}])
+
+
+def test_parameters_that_cannot_be_optimized():
+    w = leaf()
+    with pytest.raises(TypeError, match="single Tensor"):
+        optim.SGD(w)
+    with pytest.raises(ValueError, match="empty"):
+        optim.SGD([])
+    with pytest.raises(TypeError, match="parameter 1 is a ndarray, not a Tensor"):
+        optim.SGD([w, np.zeros(3)])
+    with pytest.raises(TypeError, match="order differs from run to run"):
+        optim.SGD([{"params": {w}}])
+    with pytest.raises(ValueError, match=r"parameter 1, shape \(3,\), is given twice"):
+        optim.SGD([w, w])
+    with pytest.raises(ValueError, match="given twice"):
+        optim.SGD([{"params": [w]}, {"params": [w]}])
+    with pytest.raises(ValueError, match="only a leaf can be optimized"):
+        optim.SGD([w * 2])
+    with pytest.raises(TypeError, match="a parameter group is a dict, got list"):
+        optim.SGD([w]).add_param_group([w])
+
+
+def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
+    def stepped(shapes, **options):
+        params = [Tensor(np.ones(shape), True) for shape in shapes]
+        for param in params:
+            param.grad = Tensor(np.ones(param.shape))
+        optimizer = optim.Adam(params, **options)
+        optimizer.step()
+        return optimizer
+
+    optimizer = stepped([(2,), (3,)], lr=0.5)
+    with pytest.raises(ValueError, match=r"the saved groups have \[1\] parameters, the optimizer's \[2\]"):
+        optimizer.load_state_dict(stepped([(2,)]).state_dict())
+    with pytest.raises(ValueError, match=r"saved exp_avg of parameter 1 has shape \(4,\), the parameter \(3,\)"):
+        optimizer.load_state_dict(stepped([(2,), (4,)]).state_dict())
+    foreign = optimizer.state_dict()
+    foreign["state"] = {0: {"step": 1, "exp_avg": torch.ones(2)}}
+    with pytest.raises(TypeError, match="saved exp_avg of parameter 0 is a Tensor, neither a Tensor nor an array"):
+        optimizer.load_state_dict(foreign)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert len(optimizer.state) == 2
+
+
+def test_a_loaded_state_is_a_copy_in_the_parameters_dtype():
+    def build(dtype):
+        w = Tensor(np.ones(3, dtype), True)
+        w.grad = Tensor(np.ones(3, dtype))
+        return w, optim.Adam([w], lr=0.1)
+
+    _, source = build(np.float64)
+    source.step()
+    w, target = build(np.float32)
+    target.load_state_dict(source.state_dict())
+    state = target.state[w]
+    assert state["exp_avg"].dtype == np.float32 and state["step"].dtype == np.float32 and state["step"].item() == 1
+    before = source.state_dict()["state"][0]["exp_avg"].array.copy()
+    target.step()
+    assert (source.state_dict()["state"][0]["exp_avg"].array == before).all()
+
+
+def test_a_new_rule_is_one_method():
+    class SignSGD(optim.Optimizer):
+        def __init__(self, params, lr):
+            super().__init__(params, dict(lr=lr))
+
+        def update(self, param, grad, state, group):
+            param -= group["lr"] * np.sign(grad)
+
+    w = Tensor(np.zeros(3), True)
+    w.grad = Tensor(np.array([2.0, -0.1, 0.0]))
+    SignSGD([w], lr=0.5).step()
+    assert w.array.tolist() == [-0.5, 0.5, 0.0]
+    with pytest.raises(NotImplementedError, match="define update"):
+        optim.Optimizer([w], {}).step()
