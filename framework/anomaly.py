@@ -54,11 +54,12 @@ def detect_anomaly(mode=True, check_nan=True):
             given = args if phase == "forward" else (args[2],)
             if _has_nan([result]) and not _has_nan(given):
                 of = "" if phase == "forward" else f"backward of {op.name}, output shape {tuple(args[0].shape)}: "
-                raise RuntimeError(f"detect_anomaly: {of}{op.name} made the first NaN, in {phase}, from {_describe(given)}")
+                raise RuntimeError(
+                    f"detect_anomaly: {of}{op.name} made the first NaN, in {phase}, from {_describe(given)}"
+                )
             return result
 
         return checked
 
     with watched(around) if mode and check_nan else contextlib.nullcontext():
         yield
-

@@ -56,7 +56,9 @@ class _Custom:
         if wrap is None:
             gradients = [None if gi is None else Tensor(gi) for gi in gradients]
         if ctx._materialize:
-            gradients = [Tensor(np.zeros_like(array)) if gi is None else gi for gi, array in zip(gradients, outputs, strict=True)]
+            gradients = [
+                Tensor(np.zeros_like(array)) if gi is None else gi for gi, array in zip(gradients, outputs, strict=True)
+            ]
         if wrap is not None:
             for x in ctx._saved:
                 if isinstance(x, _SavedOutput):
@@ -70,7 +72,10 @@ class _Custom:
         results = list(results) if isinstance(results, (tuple, list)) else [results]
         surplus = results[len(edges) :]
         if len(results) < len(edges) or any(gi is not None for gi in surplus):
-            raise RuntimeError(f"{self.name}.backward: returned {len(results)} gradients for {len(edges)} inputs of forward; return None for an input that has none")
+            raise RuntimeError(
+                f"{self.name}.backward: returned {len(results)} gradients for {len(edges)} inputs of forward; "
+                "return None for an input that has none"
+            )
         for position, (gi, edge) in enumerate(zip(results, edges, strict=False)):
             if gi is not None and edge is not None and tuple(gi.shape) != tuple(edge.shape):
                 raise RuntimeError(
@@ -125,7 +130,9 @@ class Function:
         node = Node(_Custom(cls), edges, (ctx, arrays), versions, None, arrays[0].shape, arrays[0].dtype)
         results = []
         for position, output in enumerate(outputs):
-            differentiable = not any(output is other for other in ctx._non_differentiable) and output.is_floating_point()
+            differentiable = (
+                not any(output is other for other in ctx._non_differentiable) and output.is_floating_point()
+            )
             origin = node if not several else pick(node, position, len(outputs), output.array)
             results.append(Tensor(output.array, differentiable, origin if differentiable else None))
         ctx._saved = tuple(_saved_form(x, outputs) for x in ctx._saved)
@@ -168,10 +175,22 @@ class _Checkpoint:
         backend.default_generator.set_state(now)
         outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
         gradients = g if isinstance(g, list) else [g]
-        pairs = [(output, gi if wrap is not None else Tensor(gi)) for output, gi in zip(outputs, gradients, strict=True) if gi is not None]
+        pairs = [
+            (output, gi if wrap is not None else Tensor(gi))
+            for output, gi in zip(outputs, gradients, strict=True)
+            if gi is not None
+        ]
         sources = [x for x in inputs if isinstance(x, Tensor)] + leaves
         wanted = [x for x, edge in zip(sources, edges, strict=True) if edge is not None]
-        found = iter(grad([output for output, _ in pairs], wanted, [gi for _, gi in pairs], create_graph=wrap is not None, allow_unused=True))
+        found = iter(
+            grad(
+                [output for output, _ in pairs],
+                wanted,
+                [gi for _, gi in pairs],
+                create_graph=wrap is not None,
+                allow_unused=True,
+            )
+        )
         results = [None if edge is None else next(found) for edge in edges]
         return results if wrap is not None else [None if gi is None else gi.array for gi in results]
 
@@ -195,7 +214,10 @@ def checkpoint(function, *args, use_reentrant=None, preserve_rng_state=True, **k
     if not grad_mode.enabled:
         return function(*args, **kwargs)
     state = backend.default_generator.get_state() if preserve_rng_state else None
-    inputs = [x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) and x.is_floating_point() else x for x in args]
+    inputs = [
+        x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) and x.is_floating_point() else x
+        for x in args
+    ]
     returned = function(*inputs, **kwargs)
     outputs = [returned] if isinstance(returned, Tensor) else list(returned)
     if not any(output.requires_grad for output in outputs):

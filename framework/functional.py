@@ -27,7 +27,9 @@ def _gradients(outputs, inputs, vectors, create_graph, retain_graph=None):
     pairs = [(output, v) for output, v in zip(outputs, vectors, strict=True) if output.requires_grad]
     if not pairs:
         return tuple(Tensor(np.zeros_like(x.array)) for x in inputs)
-    return grad([o for o, _ in pairs], inputs, [v for _, v in pairs], retain_graph, create_graph, materialize_grads=True)
+    return grad(
+        [o for o, _ in pairs], inputs, [v for _, v in pairs], retain_graph, create_graph, materialize_grads=True
+    )
 
 
 def _like(value, results):
@@ -57,8 +59,13 @@ def jacobian(func, inputs, create_graph=False):
         for i in range(output.numel()):
             unit = np.zeros(output.numel(), output.dtype)
             unit[i] = 1
-            columns.append(_gradients([output], xs, [Tensor(unit.reshape(output.shape))], create_graph, retain_graph=True))
-        blocks = [_stack([column[j] for column in columns], (*output.shape, *x.shape), x, create_graph) for j, x in enumerate(xs)]
+            columns.append(
+                _gradients([output], xs, [Tensor(unit.reshape(output.shape))], create_graph, retain_graph=True)
+            )
+        blocks = [
+            _stack([column[j] for column in columns], (*output.shape, *x.shape), x, create_graph)
+            for j, x in enumerate(xs)
+        ]
         rows.append(_like(inputs, blocks))
     return _like(outputs, rows)
 

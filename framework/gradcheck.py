@@ -70,9 +70,13 @@ def _analytical(output, x, nondet_tol):
         (g,) = grad(output, x, unit, retain_graph=True, materialize_grads=True)
         (again,) = grad(output, x, unit, retain_graph=True, materialize_grads=True)
         if g.array.size and np.abs(g.array - again.array).max() > nondet_tol:
-            raise GradcheckError("gradcheck: two backward passes over the same graph differ: backward changes what it was given or saved")
+            raise GradcheckError(
+                "gradcheck: two backward passes over the same graph differ: backward changes what it was given or saved"
+            )
         if g.shape != x.shape or g.dtype != x.dtype:
-            raise GradcheckError(f"gradcheck: the gradient is {g.dtype} {tuple(g.shape)}, its input {x.dtype} {tuple(x.shape)}")
+            raise GradcheckError(
+                f"gradcheck: the gradient is {g.dtype} {tuple(g.shape)}, its input {x.dtype} {tuple(x.shape)}"
+            )
         columns.append(g.array.ravel())
     return np.stack(columns, axis=1) if columns else np.zeros((x.numel(), 0))
 
@@ -80,14 +84,18 @@ def _analytical(output, x, nondet_tol):
 def _compare(analytical, numerical, number, k, atol, rtol):
     bad = ~(np.abs(analytical - numerical) <= atol + rtol * np.abs(numerical))  # also where one is NaN
     if bad.any():
-        i, j = np.unravel_index(np.argmax(np.where(bad, np.nan_to_num(np.abs(analytical - numerical), nan=np.inf), -1)), bad.shape)
+        i, j = np.unravel_index(
+            np.argmax(np.where(bad, np.nan_to_num(np.abs(analytical - numerical), nan=np.inf), -1)), bad.shape
+        )
         raise GradcheckError(
             f"gradcheck: input {number}, output {k}: d output[{j}] / d input[{i}] is {analytical[i, j]:.6g}, "
             f"central differences give {numerical[i, j]:.6g}; {bad.sum()} of {bad.size} elements disagree"
         )
 
 
-def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0):
+def gradgradcheck(
+    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0
+):
     """gradcheck of the gradient itself: second derivatives against central differences of first ones."""
     inputs = _tuple(inputs)
     outputs = [y for y in _tuple(func(*inputs)) if y.requires_grad]
@@ -107,5 +115,11 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
             return gradients(*values)
 
     return gradcheck(
-        gradients_in_any_mode, (*inputs, *grad_outputs), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol
+        gradients_in_any_mode,
+        (*inputs, *grad_outputs),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
     )

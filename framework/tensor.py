@@ -490,7 +490,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     outputs = _listed(tensors)
     gradients = [None] * len(outputs) if grad_tensors is None else _listed(grad_tensors)
     roots, seeds = _roots("backward", outputs, gradients, create_graph)
-    targets = None if inputs is None else {leaf: None for leaf in _listed(inputs)}
+    targets = None if inputs is None else dict.fromkeys(_listed(inputs))
     retain_graph = create_graph if retain_graph is None else retain_graph
     for leaf, (g, fresh) in walk(roots, seeds, wrap, retain_graph, create_graph, targets).items():
         leaf.accumulate(g, fresh)

@@ -385,9 +385,17 @@ def test_checkpoint_repeats_its_random_numbers():
 
 
 def test_detect_anomaly_names_the_op():
-    with pytest.raises(RuntimeError, match="log made the first NaN, in forward"), np.errstate(invalid="ignore"), detect_anomaly():
+    with (
+        pytest.raises(RuntimeError, match="log made the first NaN, in forward"),
+        np.errstate(invalid="ignore"),
+        detect_anomaly(),
+    ):
         leaf(-1.0).log().exp()
-    with pytest.raises(RuntimeError, match="backward of sqrt.*in backward"), np.errstate(divide="ignore", invalid="ignore"), detect_anomaly():
+    with (
+        pytest.raises(RuntimeError, match="backward of sqrt.*in backward"),
+        np.errstate(divide="ignore", invalid="ignore"),
+        detect_anomaly(),
+    ):
         x = leaf(0.0)
         (x * x).sqrt().backward(Tensor(np.array([0.0])))
     leaf(-1.0).exp().backward()
@@ -398,7 +406,11 @@ def test_gradcheck_sees_a_wrong_derivative():
     with pytest.raises(GradcheckError, match="central differences give"):
         gradcheck(wrong, leaf(0.3))
     assert gradcheck(wrong, leaf(0.3), raise_exception=False) is False
-    detached = unary("detached_of_test_autograd", np.sin, lambda g, x: g * Tensor(np.cos(x.array)) if isinstance(x, Tensor) else g * np.cos(x))
+    detached = unary(
+        "detached_of_test_autograd",
+        np.sin,
+        lambda g, x: g * Tensor(np.cos(x.array)) if isinstance(x, Tensor) else g * np.cos(x),
+    )
     assert gradcheck(detached, leaf(0.3))
     with pytest.raises(GradcheckError):
         gradgradcheck(detached, leaf(0.3))
