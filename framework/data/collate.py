@@ -64,7 +64,8 @@ def default_collate(batch):
     if isinstance(first, float):
         return Tensor(np.array(batch, np.float64))
     if isinstance(first, int):
-        return _tensor(np.array(batch))
+        array = np.array(batch)
+        return _tensor(array.astype(backend.get_default_dtype()) if array.dtype.kind == "f" else array)
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):

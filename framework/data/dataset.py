@@ -6,6 +6,8 @@ import math
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
 from .. import backend
 
 
@@ -17,7 +19,9 @@ class Dataset:
     """
 
     def __getitem__(self, index):
-        raise NotImplementedError(f"{type(self).__name__}: a dataset needs __getitem__(index), which returns one sample")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a dataset needs __getitem__(index), which returns one sample"
+        )
 
     def __add__(self, other):
         return ConcatDataset([self, other])
@@ -79,7 +83,7 @@ class ImageDataset(Dataset):
 
     def __init__(self, images, labels, transform=None):
         _same_length("ImageDataset", (images, labels))
-        self.images, self.labels, self.transform = images, labels, transform
+        self.images, self.labels, self.transform = images, np.asarray(labels), transform
 
     def __getitem__(self, index):
         image = self.images[index]
@@ -154,6 +158,8 @@ def random_split(dataset, lengths, generator=None):
             if length == 0:
                 warnings.warn(f"random_split: split {i} has length 0, an empty dataset", stacklevel=2)
     if sum(lengths) != n:
-        raise ValueError(f"random_split: the lengths {list(lengths)} sum to {sum(lengths)}, the dataset has {n} samples")
+        raise ValueError(
+            f"random_split: the lengths {list(lengths)} sum to {sum(lengths)}, the dataset has {n} samples"
+        )
     order = backend.random(generator).permutation(n).tolist()
     return [Subset(dataset, order[end - length : end]) for end, length in zip(itertools.accumulate(lengths), lengths)]

@@ -40,15 +40,14 @@ def seed_all(*numbers):
 @contextlib.contextmanager
 def randomness(*numbers):
     """Within: the three global generators are those that the numbers fix. Afterwards: as they were."""
-    ours, python, numpy = backend.default_generator.numpy, random.getstate(), np.random.get_bit_generator()
-    np.random.set_bit_generator(np.random.MT19937(0))
+    ours, python, numpy = backend.default_generator.numpy, random.getstate(), np.random.get_state(legacy=False)
     try:
         seed_all(*numbers)
         yield
     finally:
         backend.default_generator.numpy = ours
         random.setstate(python)
-        np.random.set_bit_generator(numpy)
+        np.random.set_state(numpy)
 
 
 @contextlib.contextmanager

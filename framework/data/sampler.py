@@ -87,7 +87,9 @@ class WeightedRandomSampler(Sampler):
         _boolean("WeightedRandomSampler: replacement", replacement)
         self.weights = np.asarray(weights, np.float64)
         if self.weights.ndim != 1:
-            raise ValueError(f"WeightedRandomSampler: weights should have one dimension, got shape {self.weights.shape}")
+            raise ValueError(
+                f"WeightedRandomSampler: weights should have one dimension, got shape {self.weights.shape}"
+            )
         if not np.isfinite(self.weights).all() or (self.weights < 0).any() or not self.weights.any():
             raise ValueError("WeightedRandomSampler: weights should be finite, not negative, and not all zero")
         if not replacement and num_samples > np.count_nonzero(self.weights):
