@@ -6,5 +6,8 @@ Read in this order: tensor.py, autograd.py, ops/define.py, ops/elementwise.py, n
 from . import backend
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import *  # noqa: F403
+from .ops.activation import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
+from .ops.index import *  # noqa: F403
+from .ops.linalg import *  # noqa: F403
 from .tensor import Size, Tensor
