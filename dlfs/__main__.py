@@ -1,0 +1,3 @@
+from dlfs.cli import main
+
+main()

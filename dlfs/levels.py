@@ -1,0 +1,352 @@
+"""Every level behind one face: NumPy arrays in, NumPy arrays out.
+
+A model's files at different levels share their names and their state dict, but one holds arrays, another tensors of the
+engine, another PyTorch's. `compare`, `train` and the tests drive them all through the two classes here. As the engine
+speaks PyTorch, one class serves both: it is handed the library, `torch` or `framework`.
+"""
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from dlfs.studies import Study
+from utils.errors import DLFSError
+
+Arrays = tuple[np.ndarray, ...]
+State = dict[str, np.ndarray]
+
+TITLES = {
+    "by-hand": "L1 by hand",
+    "engine": "L1 engine (L3 file)",
+    "engine-lowlevel": "L1 engine (L2 file)",
+    "lowlevel": "L2 low level",
+    "paper": "L3 paper",
+    "twin": "production twin",
+}
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
+
+
+@dataclass
+class Evaluation:
+    """What one batch gives. The outputs are what forward returns, in order."""
+
+    outputs: Arrays
+    loss: float
+    input_gradient: np.ndarray | None  # None where the first input is not floating-point, such as tokens
+    gradients: State
+
+
+class Level(Protocol):
+    """What `compare` and `train` ask of a level. `load_state` adopts the arrays' dtype; every array given out is a copy."""
+
+    title: str  # as tables name it
+    model: Any
+
+    def parameter_names(self) -> list[str]: ...
+    def state(self) -> State: ...
+    def load_state(self, state: State) -> None: ...
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> Evaluation: ...
+    def predict(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]: ...
+    def sgd_step(self, inputs: Arrays, targets: Arrays, lr: float) -> float: ...
+    def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
+    def optimizer_state(self) -> State: ...
+    def load_optimizer_state(self, state: State) -> None: ...
+    def manual_seed(self, seed: int) -> None: ...
+    def step(self, inputs: Arrays, targets: Arrays) -> float: ...
+
+
+# ---------------------------------------------------------------------------------------------------- The two kinds
+
+
+class HandLevel:
+    """A level in NumPy by hand: its model keeps `params`, and its own backward fills `grads`."""
+
+    def __init__(self, model: Any, title: str = TITLES["by-hand"]):
+        self.model, self.title = model, title
+
+    def parameter_names(self) -> list[str]:
+        return list(self.model.params)
+
+    def state(self) -> State:
+        return {name: np.array(array) for name, array in self.model.state_dict().items()}
+
+    def load_state(self, state: State) -> None:
+        self.model.load_state_dict(state)
+
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> Evaluation:
+        set_mode(self.model, training=True)
+        outputs = as_tuple(self.model.forward(*inputs))
+        loss = float(self.model.loss(*inputs, *targets))
+        input_gradient = self.model.loss_backward()
+        return Evaluation(
+            tuple(np.array(output) for output in outputs),
+            loss,
+            np.array(input_gradient) if inputs[0].dtype.kind == "f" else None,
+            {name: np.array(gradient) for name, gradient in self.model.grads.items()},
+        )
+
+    def predict(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]:
+        set_mode(self.model, training=False)
+        return float(self.model.loss(*inputs, *targets)), as_tuple(self.model.forward(*inputs))
+
+    def sgd_step(self, inputs: Arrays, targets: Arrays, lr: float) -> float:
+        set_mode(self.model, training=True)
+        return float(self.model.train_step(*inputs, *targets, lr=lr))
+
+    def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None:
+        import framework
+
+        # Tensor(array) shares the array's memory: a step of the engine's optimizer moves the model's own parameters.
+        self.tensors = {name: framework.Tensor(array) for name, array in self.model.params.items()}
+        self.optimizer = make_optimizer(framework, name, list(self.tensors.values()), lr, options)
+
+    def optimizer_state(self) -> State:
+        return {name: np.array(tensor.array) for name, tensor in optimizer_tensors(self.optimizer)}
+
+    def load_optimizer_state(self, state: State) -> None:
+        import framework
+
+        load_optimizer(self.optimizer, {name: framework.from_numpy(np.array(array)) for name, array in state.items()})
+
+    def manual_seed(self, seed: int) -> None:
+        """Nothing: by hand, whatever is random is an input."""
+
+    def step(self, inputs: Arrays, targets: Arrays) -> float:
+        import framework
+
+        set_mode(self.model, training=True)
+        loss = float(self.model.loss(*inputs, *targets))
+        self.model.loss_backward()
+        for name, tensor in self.tensors.items():
+            tensor.grad = framework.Tensor(self.model.grads[name])
+        self.optimizer.step()
+        return loss
+
+
+def identity(state: State) -> State:
+    return state
+
+
+class TensorLevel:
+    """A level with autograd: a dict of leaf tensors in `params`, or an nn.Module; of PyTorch, or of the engine.
+
+    to_model and from_model translate a state dict where the model's own names differ, as a production twin's do.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        library: Any,
+        title: str,
+        device: str = "cpu",
+        to_model: Callable[[State], State] = identity,
+        from_model: Callable[[State], State] = identity,
+    ):
+        self.model, self.library, self.title, self.device = model, library, title, device
+        self.to_model, self.from_model = to_model, from_model
+
+    def parameters(self) -> dict[str, Any]:
+        is_module = hasattr(self.model, "named_parameters")
+        return dict(self.model.named_parameters()) if is_module else self.model.params
+
+    def tensor(self, array: np.ndarray) -> Any:
+        return self.library.from_numpy(np.array(array)).to(self.device)
+
+    def tensors(self, arrays: Arrays) -> list[Any]:
+        return [self.tensor(array) for array in arrays]
+
+    def parameter_names(self) -> list[str]:
+        return list(self.from_model({name: as_array(p) for name, p in self.parameters().items()}))
+
+    def state(self) -> State:
+        return self.from_model({name: as_array(tensor) for name, tensor in self.model.state_dict().items()})
+
+    def load_state(self, state: State) -> None:
+        tensors = {name: self.tensor(array) for name, array in self.to_model(state).items()}
+        if hasattr(self.model, "named_parameters"):
+            dtype = next(tensor.dtype for tensor in tensors.values() if tensor.is_floating_point())
+            self.model.to(device=self.device, dtype=dtype)
+        self.model.load_state_dict(tensors)
+
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> Evaluation:
+        set_mode(self.model, training=True)
+        for parameter in self.parameters().values():
+            parameter.grad = None
+        given, wanted = self.tensors(inputs), self.tensors(targets)
+        if given[0].is_floating_point():
+            given[0].requires_grad_()
+        outputs = as_tuple(self.model.forward(*given))
+        loss = self.model.loss(*given, *wanted)
+        loss.backward()
+        gradients = {name: as_array(p.grad) for name, p in self.parameters().items() if p.grad is not None}
+        return Evaluation(
+            tuple(as_array(output) for output in outputs),
+            loss.item(),
+            None if given[0].grad is None else as_array(given[0].grad),
+            self.from_model(gradients),
+        )
+
+    def predict(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]:
+        set_mode(self.model, training=False)
+        given, wanted = self.tensors(inputs), self.tensors(targets)
+        with self.library.no_grad():
+            loss = self.model.loss(*given, *wanted).item()
+            return loss, tuple(as_array(output) for output in as_tuple(self.model.forward(*given)))
+
+    def sgd_step(self, inputs: Arrays, targets: Arrays, lr: float) -> float:
+        set_mode(self.model, training=True)
+        if hasattr(self.model, "train_step"):
+            return self.model.train_step(*self.tensors(inputs), *self.tensors(targets), lr=lr)
+        self.use_optimizer("sgd", lr, {})
+        return self.step(inputs, targets)
+
+    def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None:
+        self.optimizer = make_optimizer(self.library, name, list(self.parameters().values()), lr, options)
+
+    def optimizer_state(self) -> State:
+        return {name: as_array(tensor) for name, tensor in optimizer_tensors(self.optimizer)}
+
+    def load_optimizer_state(self, state: State) -> None:
+        load_optimizer(self.optimizer, {name: self.library.from_numpy(np.array(a)) for name, a in state.items()})
+
+    def manual_seed(self, seed: int) -> None:
+        self.library.manual_seed(seed)
+
+    def step(self, inputs: Arrays, targets: Arrays) -> float:
+        set_mode(self.model, training=True)
+        self.optimizer.zero_grad()
+        loss = self.model.loss(*self.tensors(inputs), *self.tensors(targets))
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+
+def as_array(tensor: Any) -> np.ndarray:
+    """A copy of a tensor's values."""
+    return np.array(tensor.detach().cpu().numpy())
+
+
+def as_tuple(outputs: Any) -> tuple:
+    """What forward returned, flat: one output, several, or several inside one another, as an LSTM's (output, (h, c))."""
+    if isinstance(outputs, (tuple, list)):
+        return tuple(leaf for output in outputs for leaf in as_tuple(output))
+    return (outputs,)
+
+
+def set_mode(model: Any, training: bool) -> None:
+    """Training or evaluation mode, for models that know the difference."""
+    if hasattr(model, "train"):
+        model.train(training)
+
+
+def make_optimizer(library: Any, name: str, parameters: list, lr: float, options: dict[str, Any]) -> Any:
+    optim = importlib.import_module(f"{library.__name__}.optim")
+    return getattr(optim, OPTIMIZERS[name])(parameters, lr=lr, **options)
+
+
+def optimizer_tensors(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    """The tensors of an optimizer's state, named as 0.exp_avg: the parameter's number and what it is."""
+    for number, entries in optimizer.state_dict()["state"].items():
+        for key, value in entries.items():
+            if value is not None:
+                yield f"{number}.{key}", value
+
+
+def load_optimizer(optimizer: Any, tensors: dict[str, Any]) -> None:
+    """Give a new optimizer the tensors that optimizer_tensors took from another."""
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+# ------------------------------------------------------------------------------------------------ Building levels
+
+
+def build_level(
+    study: Study,
+    level: str,
+    config: Any,
+    *,
+    dtype: str = "float32",
+    device: str = "cpu",
+    module: ModuleType | None = None,
+) -> Level:
+    """One level of a model; its weights are whatever its constructor draws.
+
+    level: by-hand, engine, engine-lowlevel (the L2 file on the engine), lowlevel, paper or twin.
+    dtype: the default dtype while the model is built, for the constants it makes itself.
+    module: stands in for the level's own module: tests plant a bug in a copy, and see a check fail.
+    """
+    if level == "twin":
+        keymap = study.module("keymap.py")
+        torch = import_torch()
+        with default_dtype(torch, dtype):
+            model = getattr(keymap, study.fact("TWIN"))(config)
+        translate = [getattr(keymap, name, identity) for name in ("to_twin", "from_twin")]
+        return TensorLevel(model, torch, TITLES[level], device, *translate)
+    file = study.require_level("lowlevel" if level == "engine-lowlevel" else level)
+    if level == "by-hand":
+        if device != "cpu":
+            raise DLFSError(f"by-hand is NumPy alone and runs on the CPU; leave out --device {device}")
+        return HandLevel(model_class(study, module or study.module(file))(config))
+    if level.startswith("engine"):
+        import framework
+        from framework import drop_in
+
+        library: Any = framework
+        module = module or drop_in.load(study.folder / file)
+    else:
+        library = import_torch()
+        module = module or study.module(file)
+    with default_dtype(library, dtype):
+        return TensorLevel(model_class(study, module)(config), library, TITLES[level], device)
+
+
+def level_names(study: Study) -> list[str]:
+    """What `compare` compares: every level that is written, each tensor file on both libraries, and the twin."""
+    order = ("by-hand", "engine", "engine-lowlevel", "lowlevel", "paper")
+    names = [name for name in order if name.removeprefix("engine-") in study.levels]
+    return names + (["twin"] if getattr(study.facts, "TWIN", None) else [])
+
+
+def build_levels(study: Study, config: Any, *, dtype: str = "float64") -> dict[str, Level]:
+    return {name: build_level(study, name, config, dtype=dtype) for name in level_names(study)}
+
+
+def initial_state(study: Study, config: Any, seed: int) -> State:
+    """The weights that every level starts from: those the paper's file draws on the engine after manual_seed(seed)."""
+    import framework
+
+    framework.manual_seed(seed)
+    return build_level(study, "engine", config).state()
+
+
+def model_class(study: Study, module: ModuleType) -> Any:
+    return getattr(module, study.fact("MODEL"))
+
+
+def import_torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ImportError:
+        raise DLFSError(
+            "levels 2 and 3 need PyTorch, which is not installed: "
+            'pip install -c constraints.txt -e ".[torch]". Runs without: --level by-hand, --level engine'
+        ) from None
+
+
+@contextlib.contextmanager
+def default_dtype(library: Any, dtype: str) -> Iterator[None]:
+    previous = library.get_default_dtype()
+    library.set_default_dtype(getattr(library, dtype))
+    try:
+        yield
+    finally:
+        library.set_default_dtype(previous)

@@ -1,0 +1,99 @@
+"""The models' folders, found by their study.py: there is no list of them anywhere else."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from utils.errors import DLFSError, unknown_name
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Study:
+    """One model's folder, such as 02_MLP: the facts of its study.py, and its modules."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.number, _, self.short_name = folder.name.partition("_")
+        self.facts = self.module("study.py")
+
+    def __repr__(self) -> str:
+        return f"Study({self.folder.name})"
+
+    def module(self, path: str) -> ModuleType:
+        """The imported module of a file in the folder: module("paper/mlp_paper.py") is 02_MLP.paper.mlp_paper."""
+        root = str(self.folder.parent)
+        if root not in sys.path:
+            sys.path.insert(0, root)
+        return importlib.import_module(".".join((self.folder.name, *Path(path).with_suffix("").parts)))
+
+    def fact(self, name: str) -> Any:
+        """A constant or function of study.py; DLFSError where it is missing."""
+        try:
+            return getattr(self.facts, name)
+        except AttributeError:
+            raise DLFSError(f"{self.folder.name}/study.py defines no {name}") from None
+
+    @property
+    def levels(self) -> dict[str, str]:
+        """The levels that are written, and the file of each."""
+        return self.fact("LEVELS")
+
+    def config(self, variant: str) -> Any:
+        """The config of a named variant."""
+        variants = self.fact("VARIANTS")
+        if variant not in variants:
+            raise unknown_name(f"variant of {self.folder.name}", variant, variants)
+        return variants[variant]
+
+    def recipe(self, data: str | None) -> tuple[str, dict[str, Any]]:
+        """The name and the recipe of a data set that the model trains on; the first recipe where none is named."""
+        recipes = self.fact("RECIPES")
+        name = next(iter(recipes)) if data is None else data
+        if name not in recipes:
+            raise unknown_name(f"recipe of {self.folder.name} for data", name, recipes)
+        return name, recipes[name]
+
+    def require_level(self, level: str) -> str:
+        """The file of a level; UsageError for one that does not exist."""
+        if level not in self.levels:
+            raise unknown_name(f"level of {self.folder.name}", level, self.levels)
+        return self.levels[level]
+
+
+def spellings(folder: Path) -> list[str]:
+    """What a model may be called: 06, 6, 06_lstm_gru, lstm_gru, lstm, gru."""
+    number, _, short_name = folder.name.lower().partition("_")
+    return [number, str(int(number)), folder.name.lower(), short_name, *short_name.split("_")]
+
+
+def study_folders(root: Path | None = None) -> list[Path]:
+    """The models' folders in the order of their numbers."""
+    folders = (path.parent for path in (root or ROOT).glob("*/study.py"))
+    return sorted(folder for folder in folders if re.fullmatch(r"\d\d_\w+", folder.name))
+
+
+def all_studies(root: Path | None = None) -> list[Study]:
+    return [Study(folder) for folder in study_folders(root)]
+
+
+def find_study(name: str, root: Path | None = None) -> Study:
+    """The study that is called so; UsageError that lists the nearest and all valid names for an unknown one."""
+    folders = study_folders(root)
+    for folder in folders:
+        if name.lower().rstrip("/") in spellings(folder):
+            return Study(folder)
+    nearby = [spelling for folder in folders for spelling in spellings(folder)]
+    raise unknown_name("model", name, [folder.name for folder in folders], nearby)
+
+
+def find_written_study(name: str) -> Study:
+    """As find_study; DLFSError for a model of which no level is written yet."""
+    study = find_study(name)
+    if not study.levels:
+        written = ", ".join(s.folder.name for s in all_studies() if s.levels)
+        raise DLFSError(f"no level of {study.folder.name} is written yet. Written: {written}")
+    return study

@@ -1,0 +1,1 @@
+"""What the models share: data sets, the training loop, pictures."""

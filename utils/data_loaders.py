@@ -1,0 +1,187 @@
+"""The data sets, each as NumPy arrays in three splits that are the same on every machine.
+
+A set is looked for in the folder that DLFS_DATA names, then in the user's cache, then downloaded with a checksum. What
+scikit-learn brings with it needs none of that: `digits` always works offline.
+
+A new set is a function that returns a Dataset, under @dataset("name").
+"""
+
+import gzip
+import hashlib
+import math
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import DLFSError, unknown_name
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples in order: x[i] belongs to y[i]."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """train to learn from, valid to watch, test to be looked at once, at the end."""
+
+    name: str
+    train: Split
+    valid: Split
+    test: Split
+
+
+DATASETS: dict[str, Callable[[], Dataset]] = {}
+
+
+def dataset(name: str):
+    """Decorator: `load(name)` calls this function."""
+
+    def register(function: Callable[[], Dataset]) -> Callable[[], Dataset]:
+        DATASETS[name] = function
+        return function
+
+    return register
+
+
+def load(name: str) -> Dataset:
+    """The data set of that name; UsageError for a name that is unknown, DLFSError for one that cannot be had."""
+    if name not in DATASETS:
+        raise unknown_name("data set", name, DATASETS)
+    return DATASETS[name]()
+
+
+# ------------------------------------------------------------------------------------------------------ Bundled
+
+
+@dataset("digits")
+def digits() -> Dataset:
+    """1,797 real handwritten digits, (N, 1, 8, 8) float32 in [0, 1]; labels (N,) int64. Bundled with scikit-learn.
+
+    Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits, its test part. The order is shuffled once, so
+    that every split holds every writer.
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = np.random.default_rng(0).permutation(len(bunch.target))
+    x = (bunch.images[order, None] / 16).astype(np.float32)  # pixels count 0..16 set bits
+    y = bunch.target[order].astype(np.int64)
+    return Dataset("digits", Split(x[:1297], y[:1297]), Split(x[1297:1547], y[1297:1547]), Split(x[1547:], y[1547:]))
+
+
+# -------------------------------------------------------------------------------------------------------- MNIST
+
+MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_FILES = {  # file: (its sha256, the shape of what it holds)
+    "train-images-idx3-ubyte.gz": ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", (60000, 28, 28)),
+    "train-labels-idx1-ubyte.gz": ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", (60000,)),
+    "t10k-images-idx3-ubyte.gz": ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", (10000, 28, 28)),
+    "t10k-labels-idx1-ubyte.gz": ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", (10000,)),
+}
+
+
+@dataset("mnist")
+def mnist() -> Dataset:
+    """MNIST, (N, 1, 28, 28) float32 in [0, 1]; labels (N,) int64. 55,000 / 5,000 / 10,000 examples.
+
+    LeCun, Bottou, Bengio & Haffner 1998. The validation set is the last 5,000 of the 60,000 training examples.
+    """
+    arrays = {}
+    for name, (sha256, shape) in MNIST_FILES.items():
+        path = find("MNIST", "raw", name, url=MNIST_URL + name, sha256=sha256)
+        arrays[name] = read_idx(path, shape)
+        check_sha256(path, sha256)
+    x, y, test_x, test_y = arrays.values()
+    x, test_x = (images[:, None].astype(np.float32) / 255 for images in (x, test_x))
+    y, test_y = y.astype(np.int64), test_y.astype(np.int64)
+    return Dataset("mnist", Split(x[:55000], y[:55000]), Split(x[55000:], y[55000:]), Split(test_x, test_y))
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The array of unsigned bytes in a gzipped IDX file, checked to have this shape.
+
+    The format: two zero bytes, 0x08 for unsigned bytes, the number of dimensions; each dimension as a big-endian int32;
+    then the bytes in C order.
+    """
+
+    def damaged(found: str) -> DLFSError:
+        expected = f"a gzipped IDX file of unsigned bytes, shape {shape}"
+        return DLFSError(
+            f"{path} is damaged: {found}, expected {expected}. Delete it to have it fetched again. {WORKS_OFFLINE}"
+        )
+
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise damaged(f"it does not unpack ({error})") from None
+    header = 4 + 4 * len(shape)
+    if len(content) < header or content[:3] != b"\0\0\x08" or content[3] != len(shape):
+        raise damaged(f"its header is {content[:4].hex(' ') or 'empty'}")
+    found = tuple(int(n) for n in np.frombuffer(content, ">i4", len(shape), offset=4))
+    if found != shape:
+        raise damaged(f"it holds shape {found}")
+    if len(content) - header != math.prod(shape):
+        raise damaged(f"it holds {len(content) - header:,} of {math.prod(shape):,} bytes")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+# ------------------------------------------------------------------------------------- Finding and fetching files
+
+WORKS_OFFLINE = "Works offline: --data digits"
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the operating system's folder for caches."""
+    import pooch
+
+    return Path(pooch.os_cache("dlfs"))
+
+
+def find(*parts: str, url: str, sha256: str) -> Path:
+    """The path of a file: under DLFS_DATA, else under the cache, else downloaded there and checked against its sha256."""
+    places = [Path(os.environ["DLFS_DATA"]).expanduser()] if os.environ.get("DLFS_DATA") else []
+    places.append(cache_folder())
+    for place in places:
+        if place.joinpath(*parts).is_file():
+            return place.joinpath(*parts)
+    return download(url, sha256, places[-1].joinpath(*parts))
+
+
+def download(url: str, sha256: str, path: Path) -> Path:
+    """Fetch url to path, whole and with this sha256, or raise DLFSError and leave nothing there."""
+    import pooch
+    from requests.exceptions import ConnectionError, HTTPError, RequestException, Timeout
+
+    try:
+        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent)
+    except RequestException as error:
+        reason = {Timeout: "it timed out", HTTPError: str(error), ConnectionError: "no network"}
+        why = next((text for kind, text in reason.items() if isinstance(error, kind)), str(error))
+        missing = f"no {path.relative_to(cache_folder()).as_posix()} in DLFS_DATA or the cache ({cache_folder()})"
+        raise DLFSError(f"{missing}, and the download failed ({why}). {WORKS_OFFLINE}") from None
+    except ValueError:  # pooch's answer to a wrong checksum; it has deleted the file
+        raise DLFSError(f"{url} is not what it was: its sha256 is not {sha256}. {WORKS_OFFLINE}") from None
+    except OSError as error:
+        raise DLFSError(f"{path} cannot be written ({error.strerror or error}). {WORKS_OFFLINE}") from None
+    return path
+
+
+def check_sha256(path: Path, sha256: str) -> None:
+    """DLFSError unless the file has this sha256: the same names and shapes are also those of other sets."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != sha256:
+        raise DLFSError(
+            f"{path} is not the original: its sha256 is {found}, expected {sha256}. "
+            f"Delete it to have it fetched again. {WORKS_OFFLINE}"
+        )

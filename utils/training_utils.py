@@ -1,0 +1,177 @@
+"""One training loop for every level: the level takes a step, all else is the same.
+
+What decides the numbers is a function of (seed, epoch, step) alone: the order of the examples, and whatever a batch draws.
+So every level sees the same batches, and a run that was stopped goes on exactly as if it had not been.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from utils.data_loaders import Dataset, Split
+from utils.errors import DLFSError
+from utils.files import write_atomically
+
+Arrays = tuple[np.ndarray, ...]
+State = dict[str, np.ndarray]
+Row = dict[str, float]
+Metric = Callable[..., float]  # (outputs, *targets) -> the mean over the batch
+
+CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+
+
+class Learner(Protocol):
+    """What the loop asks of a level."""
+
+    def state(self) -> State: ...
+    def load_state(self, state: State) -> None: ...
+    def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
+    def optimizer_state(self) -> State: ...
+    def load_optimizer_state(self, state: State) -> None: ...
+    def manual_seed(self, seed: int) -> None: ...
+    def step(self, inputs: Arrays, targets: Arrays) -> float: ...
+    def predict(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]: ...
+
+
+class Reporter(Protocol):
+    """Who is told how far it has come."""
+
+    def step(self, epoch: int, examples: int, loss: float) -> None: ...
+    def epoch(self, row: Row) -> None: ...
+
+
+def accuracy(outputs: Arrays, targets: np.ndarray) -> float:
+    """The share of examples whose largest logit (B, …, K) is at the target (B, …)."""
+    return float((outputs[0].argmax(axis=-1) == targets).mean())
+
+
+def example_pairs(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[Arrays, Arrays]:
+    """The batch of a model that takes its examples as the data set has them."""
+    return (x,), (y,)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is trained; the same at every level."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    optimizer: str = "adam"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    # (x, y, rng) -> the inputs of forward, and what loss takes besides
+    make_batch: Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Arrays, Arrays]] = example_pairs
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: {"accuracy": accuracy})
+
+
+def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, reporter: Reporter) -> list[Row]:
+    """Train to plan.epochs, from the learner's weights or from the checkpoint in the folder; return the log's rows.
+
+    Row 0 is the start, before any step; the last row holds the test set's figures. After every epoch the log and the
+    checkpoint are written anew, each whole or not at all. DLFSError where the loss is not finite.
+    """
+    rows = resume(learner, plan, folder)
+    if not rows:
+        rows = [{"epoch": 0, **evaluate(learner, data.valid, plan, "valid")}]
+        save(learner, folder, rows)
+    for epoch in range(len(rows), plan.epochs + 1):
+        start = time.perf_counter()
+        learner.manual_seed((plan.seed << 20) + epoch)
+        total = examples = 0
+        for inputs, targets, size in training_batches(data.train, plan, epoch):
+            loss = learner.step(inputs, targets)
+            if not math.isfinite(loss):
+                raise DLFSError(
+                    f"the loss became {loss} in epoch {epoch}; a smaller --lr than {plan.lr:g} may help. "
+                    f"The checkpoint of epoch {epoch - 1} is whole: {folder / CHECKPOINT}"
+                )
+            total, examples = total + loss * size, examples + size
+            reporter.step(epoch, examples, total / examples)
+        seconds = round(time.perf_counter() - start, 3)
+        validation = evaluate(learner, data.valid, plan, "valid")
+        rows.append({"epoch": epoch, "train_loss": total / examples, **validation, "seconds": seconds})
+        save(learner, folder, rows)
+        reporter.epoch(rows[-1])
+    rows.append({"epoch": len(rows) - 1, **evaluate(learner, data.test, plan, "test")})
+    write_log(folder, rows)
+    return rows
+
+
+def training_batches(split: Split, plan: Plan, epoch: int) -> Iterator[tuple[Arrays, Arrays, int]]:
+    """The batches of one epoch, in an order that depends on the seed and the epoch alone."""
+    rng = np.random.default_rng((plan.seed, epoch))
+    order = rng.permutation(len(split))
+    for start in range(0, len(split), plan.batch_size):
+        indices = order[start : start + plan.batch_size]
+        yield *plan.make_batch(split.x[indices], split.y[indices], rng), len(indices)
+
+
+def evaluate(learner: Learner, split: Split, plan: Plan, name: str, batch_size: int = 1000) -> Row:
+    """The mean loss and metrics over a split, as valid_loss, valid_accuracy, …"""
+    rng = np.random.default_rng(plan.seed)
+    totals = dict.fromkeys(["loss", *plan.metrics], 0.0)
+    for start in range(0, len(split), batch_size):
+        x, y = split.x[start : start + batch_size], split.y[start : start + batch_size]
+        inputs, targets = plan.make_batch(x, y, rng)
+        loss, outputs = learner.predict(inputs, targets)
+        totals["loss"] += loss * len(x)
+        for metric, function in plan.metrics.items():
+            totals[metric] += function(outputs, *targets) * len(x)
+    return {f"{name}_{key}": total / len(split) for key, total in totals.items()}
+
+
+# ------------------------------------------------------------------------------------------- Checkpoints and logs
+
+
+def save(learner: Learner, folder: Path, rows: list[Row]) -> None:
+    """Write the log, and the checkpoint: weights under their names, the optimizer's tensors, the rows so far as JSON."""
+    from safetensors.numpy import save as to_bytes
+
+    write_log(folder, rows)
+    optimizer = {f"optimizer.{name}": array for name, array in learner.optimizer_state().items()}
+    tensors = {name: np.ascontiguousarray(array) for name, array in {**learner.state(), **optimizer}.items()}
+    write_atomically(folder / CHECKPOINT, to_bytes(tensors, {"format": "dlfs", "rows": json.dumps(rows)}))
+
+
+def resume(learner: Learner, plan: Plan, folder: Path) -> list[Row]:
+    """Give the learner its optimizer, and all that the folder's checkpoint holds, if there is one; return the rows so far."""
+    path = folder / CHECKPOINT
+    tensors, metadata = read_checkpoint(path) if path.exists() else ({}, {"rows": "[]"})
+    state = {name: array for name, array in tensors.items() if not name.startswith("optimizer.")}
+    if state:
+        learner.load_state(state)
+    learner.use_optimizer(plan.optimizer, plan.lr, plan.optimizer_options)  # of the parameters that load_state made
+    if tensors:
+        moments = {name.removeprefix("optimizer."): array for name, array in tensors.items() if name not in state}
+        learner.load_optimizer_state(moments)
+    return json.loads(metadata["rows"])
+
+
+def read_checkpoint(path: Path) -> tuple[State, dict[str, str]]:
+    """A checkpoint's tensors and its metadata; DLFSError for a file that is damaged or something else."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise DLFSError(f"{path} cannot be read as a checkpoint ({error}); delete it to begin anew") from None
+    if metadata.get("format") != "dlfs":
+        raise DLFSError(f"{path} is a safetensors file, but no checkpoint of `dlfs train`")
+    return tensors, metadata
+
+
+def write_log(folder: Path, rows: list[Row]) -> None:
+    write_atomically(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read_log(folder: Path) -> list[Row]:
+    return [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()]
