@@ -135,17 +135,18 @@ def test_state_dicts_are_exchanged_with_pytorch(name, options):
     assert_same_state(new_a, new_b)
 
 
-def large():
-    return BLOCK_BYTES // 8 * 2 + 5
-
-
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
-@pytest.mark.parametrize("layout", ["blocks", "transposed parameter", "transposed gradient", "strided parameter"])
-def test_layouts_and_sizes(name, layout):
+@pytest.mark.parametrize(
+    "layout", ["flat", "transposed parameter", "transposed gradient", "transposed state", "strided parameter"]
+)
+def test_layouts_of_several_blocks(name, layout):
     options = dict(lr=0.1, weight_decay=0.3)
     options |= dict(momentum=0.9) if name in ("SGD", "RMSprop") else {}
     rng = np.random.default_rng(2)
-    values = rng.standard_normal(large() if layout == "blocks" else (33, 65))
+    values = rng.standard_normal((201, 403))
+    assert values.nbytes > 2 * BLOCK_BYTES and values.nbytes % BLOCK_BYTES
+    if layout == "flat":
+        values = values.reshape(-1)
     if layout == "transposed parameter":
         values = np.asfortranarray(values)
     a, b = pair(values)
@@ -153,12 +154,16 @@ def test_layouts_and_sizes(name, layout):
         a = Tensor(np.repeat(values, 2, axis=1)[:, ::2], True)
         assert not a.array.flags.contiguous
     x, y = getattr(optim, name)([a], **options), getattr(torch.optim, name)([b], **options)
-    for _ in range(3):
+    for step in range(4):
         g = rng.standard_normal(values.shape)
         a.grad, b.grad = Tensor(np.asfortranarray(g) if layout == "transposed gradient" else g), torch.from_numpy(g)
         x.step()
         y.step()
         assert_equal([a], [b])
+        if layout == "transposed state" and step == 1:
+            state = {key: np.asarray(value.array, order="F") for key, value in x.state[a].items()}
+            x.load_state_dict({"state": {0: state}, "param_groups": x.state_dict()["param_groups"]})
+    assert_same_state(x, y)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -477,7 +482,8 @@ def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
     assert len(optimizer.state) == 2
 
 
-def test_a_loaded_state_is_a_copy_in_the_parameters_dtype():
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loaded_state_is_a_copy_in_the_parameters_dtype(dtype):
     def build(dtype):
         w = Tensor(np.ones(3, dtype), True)
         w.grad = Tensor(np.ones(3, dtype))
@@ -485,13 +491,14 @@ def test_a_loaded_state_is_a_copy_in_the_parameters_dtype():
 
     _, source = build(np.float64)
     source.step()
-    w, target = build(np.float32)
+    w, target = build(dtype)
     target.load_state_dict(source.state_dict())
     state = target.state[w]
-    assert state["exp_avg"].dtype == np.float32 and state["step"].dtype == np.float32 and state["step"].item() == 1
+    assert state["exp_avg"].dtype == dtype and state["step"].dtype == np.float32 and state["step"].item() == 1
     before = source.state_dict()["state"][0]["exp_avg"].array.copy()
     target.step()
     assert (source.state_dict()["state"][0]["exp_avg"].array == before).all()
+    assert source.state_dict()["state"][0]["step"].item() == 1
 
 
 def test_a_new_rule_is_one_method():

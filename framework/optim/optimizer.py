@@ -211,6 +211,7 @@ class Optimizer:
         for group, saved in zip(self.param_groups, saved_groups):
             group.update((key, value) for key, value in saved.items() if key != "params")
         self.state = loaded
+        self._opt_called = True
 
     def _adopt(self, param, number, key, value):
         if key == "step":  # a count, which stays on the CPU
