@@ -3,11 +3,59 @@
 Read in this order: tensor.py, autograd.py, ops/define.py, ops/elementwise.py, nn/module.py, optim/sgd.py.
 """
 
-from . import backend
+import importlib.util
+from math import e, inf, nan, pi
+
+from numpy import dtype, iinfo
+
+from . import absent, ops
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .backend import *  # noqa: F403
+from .backend import (
+    Generator,
+    default_generator,
+    device,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    manual_seed,
+    promote_types,
+    set_default_dtype,
+    uint8,
+)
+from .backend import bool_ as bool
 from .ops.activation import *  # noqa: F403
+from .ops.convert import *  # noqa: F403
+from .ops.creation import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.index import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
+from .ops.reduce import *  # noqa: F403
+from .ops.shape import *  # noqa: F403
 from .tensor import Size, Tensor
+
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
+
+__all__ = [
+    "Tensor", "Size", "dtype", "device", "Generator", "default_generator", "manual_seed", "get_default_dtype", "set_default_dtype",
+    "promote_types", "finfo", "iinfo", "bool", "uint8", "int8", "int16", "short", "int32", "int", "int64", "long", "float16", "half",
+    "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
+    "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled",
+]  # fmt: skip
+for _family in (ops.activation, ops.convert, ops.creation, ops.elementwise, ops.index, ops.linalg, ops.reduce, ops.shape):
+    __all__ += _family.__all__  # noqa: PLE0605
+
+_missing = absent.refuse_missing(globals(), "framework")
+
+
+def __getattr__(name):
+    """A part that is imported when it is first used (framework.nn); else AttributeError that lists what is near."""
+    if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
+        return importlib.import_module(f"{__name__}.{name}")
+    return _missing(name)

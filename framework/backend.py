@@ -29,6 +29,25 @@ def set_default_dtype(d):
     _default["dtype"] = np.dtype(d)
 
 
+class finfo:
+    """The limits of a floating-point dtype, as plain floats: eps, min, max, tiny. As torch.finfo."""
+
+    def __init__(self, dtype=None):
+        limits = np.finfo(_default["dtype"] if dtype is None else dtype)
+        self.dtype, self.bits = limits.dtype, limits.bits
+        self.eps, self.min, self.max = float(limits.eps), float(limits.min), float(limits.max)
+        self.tiny = self.smallest_normal = float(limits.tiny)
+
+    def __repr__(self):
+        return f"finfo(dtype={self.dtype}, eps={self.eps:g}, min={self.min:g}, max={self.max:g}, tiny={self.tiny:g})"
+
+
+def promote_types(a, b):
+    """The dtype that holds both, as PyTorch promotes: the higher category's (bool < integer < floating point), the wider within one."""
+    rank_a, rank_b = _CATEGORY[a.kind], _CATEGORY[b.kind]
+    return np.promote_types(a, b) if rank_a == rank_b else a if rank_a > rank_b else b
+
+
 def promote(x, y):
     """Bring two arrays to PyTorch's common dtype.
 

@@ -163,14 +163,6 @@ def lerp(input, end, weight):
     return input + weight * (end - input)
 
 
-@implements(np.zeros_like)
-def _zeros_like(x, **kwargs):
-    return Tensor(np.zeros_like(x.array))
-
-
-@implements(np.ones_like)
-def _ones_like(x, **kwargs):
-    return Tensor(np.ones_like(x.array))
 
 
 # --- methods and operators --------------------------------------------------------------------------------------------
