@@ -49,7 +49,7 @@ __all__ = [
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled",
 ]  # fmt: skip
 for _family in (ops.activation, ops.convert, ops.creation, ops.elementwise, ops.index, ops.linalg, ops.reduce, ops.shape):
-    __all__ += _family.__all__  # noqa: PLE0605
+    __all__ += _family.__all__
 
 _missing = absent.refuse_missing(globals(), "framework")
 
