@@ -83,33 +83,55 @@ _SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 def _gelu_erf(x):
     """x Φ(x), and Φ(x): the normal distribution's cumulative function."""
     cdf = special.erf(x * _SQRT_HALF)
-    cdf += 1
     cdf *= 0.5
+    cdf += 0.5
     return x * cdf, cdf
 
 
 def _gelu_erf_slope(g, saved, x):
-    """Φ(x) + x φ(x), with φ the normal density."""
-    cdf = 0.5 * (1 + elementwise.erf(x * _SQRT_HALF)) if saved is None else saved
-    slope = np.exp(-0.5 * x * x)
-    slope = slope * x * _INV_SQRT_2PI + cdf
-    return g * slope
+    """g (Φ(x) + x φ(x)), with φ the normal density."""
+    slope = x * x
+    slope *= -0.5
+    slope = np.exp(slope)
+    slope *= x
+    slope *= _INV_SQRT_2PI
+    slope += saved
+    slope *= g
+    return slope
 
 
 def _gelu_tanh(x):
     """½ x (1 + t), and t = tanh(√(2/π) (x + 0.044715 x³))."""
-    t = np.tanh(x * (_SQRT_2_OVER_PI + 0.044715 * _SQRT_2_OVER_PI * x * x))
-    return 0.5 * x * (1 + t), t
+    t = x * x
+    t *= 0.044715 * _SQRT_2_OVER_PI
+    t += _SQRT_2_OVER_PI
+    t *= x
+    t = np.tanh(t)
+    half = 0.5 * x
+    y = t * half
+    y += half
+    return y, t
 
 
 def _gelu_tanh_slope(g, saved, x):
-    square = x * x
-    t = np.tanh(x * (_SQRT_2_OVER_PI + 0.044715 * _SQRT_2_OVER_PI * square)) if saved is None else saved
-    inner = _SQRT_2_OVER_PI + 3 * 0.044715 * _SQRT_2_OVER_PI * square  # derivative of the tanh's argument
-    return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
+    """g (½ (1 + t) + ½ x (1 − t²) a'), with a' the slope of the tanh's argument."""
+    inner = x * x
+    inner *= 1.5 * 0.044715 * _SQRT_2_OVER_PI
+    inner += 0.5 * _SQRT_2_OVER_PI
+    inner *= x  # ½ x a'
+    slope = saved * saved
+    slope *= inner
+    inner -= slope
+    inner += 0.5
+    inner += 0.5 * saved
+    inner *= g
+    return inner
 
 
-_gelu = {"none": op("gelu", _gelu_erf, _gelu_erf_slope), "tanh": op("gelu_tanh", _gelu_tanh, _gelu_tanh_slope)}
+_gelu = {
+    "none": op("gelu", _gelu_erf, _gelu_erf_slope, composite=lambda x: x * (0.5 + 0.5 * elementwise.erf(x * _SQRT_HALF))),
+    "tanh": op("gelu_tanh", _gelu_tanh, _gelu_tanh_slope, composite=lambda x: 0.5 * x * (1 + elementwise.tanh(_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))),
+}  # fmt: skip
 
 
 def gelu(input, approximate="none"):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..tensor import Tensor
-from .activation import exp_shifted, log_softmax, softmax
+from .activation import exp_shifted, softmax
 from .define import op
 
 REDUCTIONS = ("none", "mean", "sum")
