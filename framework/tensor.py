@@ -352,16 +352,24 @@ class Tensor:
 
         Raises RuntimeError on a leaf that requires grad and on views, where gradients are being recorded.
         """
-        self.rebase(result.needs_grad, result.node)
         if result.array.shape != self.array.shape:
             raise RuntimeError(
                 f"in place: a result of shape {tuple(result.array.shape)} does not fit into {tuple(self.array.shape)}"
             )
         if not np.can_cast(result.array.dtype, self.array.dtype, "same_kind"):
             raise RuntimeError(f"in place: a result of {result.array.dtype} cannot be stored in {self.array.dtype}")
+        self._keep_old_value(result.node)
+        self.rebase(result.needs_grad, result.node)
         if result.array is not self.array:
             self.array[...] = result.array
         return self
+
+    def _keep_old_value(self, node):
+        """Where the op that made the new value saved this tensor's old one (x of x *= w), let it keep a copy."""
+        if node is not None and any(value is self.array for value in node.saved):
+            old = self.array.copy()
+            node.saved = [old if value is self.array else value for value in node.saved]
+            node.versions = tuple(pair for pair in node.versions if pair[0] is not self.version)
 
     def rebase(self, recorded, node):
         """Note a write in place: count it, and where it is recorded take `node` as this tensor's history."""
