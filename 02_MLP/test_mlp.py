@@ -1,6 +1,7 @@
 """The MLP at every level: agreement, counts, statistics at initialisation, errors; and the mutants that these must catch."""
 
 import importlib
+import inspect
 import math
 from functools import partial
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
@@ -82,6 +84,12 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert not comparison.silent
+
+
+def test_the_framework_file_is_the_paper_file_on_the_engine():
+    MLP = importlib.import_module("02_MLP.numpy.mlp_framework").MLP
+    assert issubclass(MLP, framework.nn.Module)
+    assert inspect.getsource(MLP) == inspect.getsource(STUDY.module("paper/mlp_paper.py").MLP)
 
 
 def test_relus_slope_at_zero_is_zero(build):
