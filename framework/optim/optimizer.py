@@ -141,21 +141,17 @@ class Optimizer:
         comes as None.
         """
         first = arrays[0]
-        xp = array_module(first)
-        size = first.size
-        length = max(size, 1)
-        if xp is np and all(array is None or array.flags.c_contiguous for array in arrays):
-            length = min(length, BLOCK_BYTES // first.itemsize)
-        s, t = self._temporaries(xp, first.dtype, length)
-        if length >= size:
-            shape = first.shape
-            yield *arrays, s[:size].reshape(shape), t[:size].reshape(shape)
+        xp, size, length = array_module(first), first.size, BLOCK_BYTES // first.dtype.itemsize
+        if size <= length or xp is not np or not all(array is None or array.flags.c_contiguous for array in arrays):
+            s, t = self._temporaries(xp, first.dtype, size)
+            yield *arrays, s[:size].reshape(first.shape), t[:size].reshape(first.shape)
             return
+        s, t = self._temporaries(xp, first.dtype, length)
         flat = [None if array is None else array.reshape(-1) for array in arrays]
         for start in range(0, size, length):
-            stop = min(start + length, size)
-            pieces = [None if array is None else array[start:stop] for array in flat]
-            yield *pieces, s[: stop - start], t[: stop - start]
+            pieces = [None if array is None else array[start : start + length] for array in flat]
+            count = min(length, size - start)
+            yield *pieces, s[:count], t[:count]
 
     def _temporaries(self, xp, dtype, length):
         pair = self._scratch.get((xp, dtype))
