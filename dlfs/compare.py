@@ -7,13 +7,13 @@ thousandth of the model's largest gradient, because below that a gradient is rou
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dlfs.levels import Arrays, Level, State, build_levels, initial_state
+from dlfs.levels import Arrays, Level, State, build_levels, initial_level
 from dlfs.studies import Study
 
 BOUND = 1e-10
@@ -87,28 +87,37 @@ class Comparison:
         return next(pair for pair in self.pairs if {pair.a, pair.b} == {a, b})
 
 
+@dataclass
+class Start:
+    """What every level is given: weights, and one batch; everything floating-point in float64."""
+
+    weights: str  # "initial" or "loud"
+    state: State
+    inputs: Arrays
+    targets: Arrays
+
+
 def compare_study(
     study: Study, variant: str, levels: Mapping[str, Level] | None = None, seed: int = 0
-) -> Iterator[Comparison]:
+) -> list[Comparison]:
     """Compare the levels of a variant with initial and with loud weights.
 
     levels: by default all that are written; a test hands in its own, one of them with a planted bug.
     """
     config = study.config(variant)
     levels = build_levels(study, config) if levels is None else levels
-    state, batch = float64_start(study, config, seed)
-    parameters = next(iter(levels.values())).parameter_names()
     zero_gradients = getattr(study.facts, "ZERO_GRADIENTS", ())
-    for weights in ("initial", "loud"):
-        weighted = state if weights == "initial" else loud(state, parameters, np.random.default_rng(seed + 1))
-        yield compare_levels(levels, weighted, *batch, weights=weights, zero_gradients=zero_gradients)
+    return [compare_levels(levels, start, zero_gradients) for start in starts(study, config, seed)]
 
 
-def float64_start(study: Study, config: Any, seed: int) -> tuple[State, tuple[Arrays, Arrays]]:
-    """The initial weights and the example batch of a config, everything floating-point in float64."""
-    state = {name: as_float64(array) for name, array in initial_state(study, config, seed).items()}
-    inputs, targets = study.fact("example_batch")(config, np.random.default_rng(seed))
-    return state, (tuple(map(as_float64, inputs)), tuple(map(as_float64, targets)))
+def starts(study: Study, config: Any, seed: int = 0) -> list[Start]:
+    """The example batch of a config with its initial weights, and with loud ones."""
+    level = initial_level(study, config, seed)
+    state = {name: as_float64(array) for name, array in level.state().items()}
+    batch = study.fact("example_batch")(config, np.random.default_rng(seed))
+    inputs, targets = (tuple(as_float64(array) for array in arrays) for arrays in batch)
+    louder = loud(state, level.parameter_names(), np.random.default_rng(seed + 1))
+    return [Start("initial", state, inputs, targets), Start("loud", louder, inputs, targets)]
 
 
 def as_float64(array: Any) -> np.ndarray:
@@ -135,23 +144,16 @@ def loud(state: State, parameters: Iterable[str], rng: np.random.Generator) -> S
     return result
 
 
-def compare_levels(
-    levels: Mapping[str, Level],
-    state: State,
-    inputs: Arrays,
-    targets: Arrays,
-    *,
-    weights: str = "initial",
-    zero_gradients: Iterable[str] = (),
-) -> Comparison:
-    """Load the state into every level, measure each, and compare every pair."""
+def compare_levels(levels: Mapping[str, Level], start: Start, zero_gradients: Iterable[str] = ()) -> Comparison:
+    """Load the weights into every level, measure each, and compare every pair."""
     measured: dict[str, Measurement] = {}
     lr = None
     for name, level in levels.items():
-        level.load_state(state)
-        lr = step_size(state, level.evaluate(inputs, targets).gradients) if lr is None else lr
-        level.load_state(state)
-        measured[name] = measure(level, inputs, targets, lr)
+        level.load_state(start.state)
+        if lr is None:
+            lr = step_size(start.state, level.evaluate(start.inputs, start.targets).gradients)
+            level.load_state(start.state)
+        measured[name] = measure(level, start, lr)
     pairs = [
         Pair(a, b, differences(measured[a], measured[b], zero_gradients))
         for a, b in itertools.combinations(measured, 2)
@@ -159,7 +161,7 @@ def compare_levels(
     gradients = [m.gradients for m in measured.values()]
     silent = [n for n in gradients[0] if n not in zero_gradients and not any(np.any(g.get(n, 0)) for g in gradients)]
     noisy = [n for n in zero_gradients if any(largest(g[n]) > BOUND * largest(*g.values()) for g in gradients)]
-    return Comparison(weights, {name: level.title for name, level in levels.items()}, pairs, silent, noisy)
+    return Comparison(start.weights, {name: level.title for name, level in levels.items()}, pairs, silent, noisy)
 
 
 def step_size(state: State, gradients: State) -> float:
@@ -171,11 +173,11 @@ def step_size(state: State, gradients: State) -> float:
     return 0.01 * weight_norm / gradient_norm if 0 < gradient_norm < math.inf else 0.01
 
 
-def measure(level: Level, inputs: Arrays, targets: Arrays, lr: float) -> Measurement:
+def measure(level: Level, start: Start, lr: float) -> Measurement:
     """All that is compared of one level, whose weights are loaded already."""
-    e = level.evaluate(inputs, targets)
-    losses = np.array([level.sgd_step(inputs, targets, lr) for _ in range(STEPS)])
-    _, outputs_after = level.predict(inputs, targets)
+    e = level.evaluate(start.inputs, start.targets)
+    losses = np.array([level.sgd_step(start.inputs, start.targets, lr) for _ in range(STEPS)])
+    _, outputs_after = level.predict(start.inputs, start.targets)
     return Measurement(e.outputs, e.loss, e.input_gradient, e.gradients, losses, outputs_after)
 
 

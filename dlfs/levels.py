@@ -320,12 +320,12 @@ def build_levels(study: Study, config: Any, *, dtype: str = "float64") -> dict[s
     return {name: build_level(study, name, config, dtype=dtype) for name in level_names(study)}
 
 
-def initial_state(study: Study, config: Any, seed: int) -> State:
-    """The weights that every level starts from: those the paper's file draws on the engine after manual_seed(seed)."""
+def initial_level(study: Study, config: Any, seed: int) -> Level:
+    """The level whose weights every other starts from: the paper's file on the engine, after manual_seed(seed)."""
     import framework
 
     framework.manual_seed(seed)
-    return build_level(study, "engine", config).state()
+    return build_level(study, "engine", config)
 
 
 def model_class(study: Study, module: ModuleType) -> Any:

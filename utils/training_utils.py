@@ -84,7 +84,7 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, reporter: R
     for epoch in range(len(rows), plan.epochs + 1):
         start = time.perf_counter()
         learner.manual_seed((plan.seed << 20) + epoch)
-        total = examples = 0
+        total, examples = 0.0, 0
         for inputs, targets, size in training_batches(data.train, plan, epoch):
             loss = learner.step(inputs, targets)
             if not math.isfinite(loss):

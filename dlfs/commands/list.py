@@ -1,0 +1,54 @@
+"""dlfs list"""
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dlfs.results import accuracies
+from dlfs.studies import Study, all_studies
+
+COLUMNS = {"by-hand": "L1 by hand", "engine": "L1 engine", "lowlevel": "L2", "paper": "L3"}
+
+
+def standing(study: Study) -> str:
+    """Where a model stands, read from its folder."""
+    missing = [file for file in study.levels.values() if not (study.folder / file).exists()]
+    if missing:
+        return f"names {', '.join(missing)}, which is not there"
+    if not study.levels:
+        return "not written yet"
+    return accuracies(study) or "no run recorded"
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def command(as_json: bool) -> None:
+    """The twelve models: tier, the levels that are written, and where each stands.
+
+    A level is marked where its file is there. What a model has reached comes from the runs recorded in its folder.
+    """
+    studies = all_studies()
+    if as_json:
+        facts = [
+            dict(
+                folder=study.folder.name,
+                name=study.fact("NAME"),
+                tier=study.fact("TIER"),
+                prerequisites=study.fact("PREREQUISITES"),
+                paper=study.fact("PAPER"),
+                levels=list(study.levels),
+                standing=standing(study),
+            )
+            for study in studies
+        ]
+        click.echo(json.dumps(facts, indent=1))
+        return
+    table = Table("", "model", "tier", "after", *COLUMNS.values(), "L4", "stands")
+    for study in studies:
+        marks = ["✓" if level in study.levels else "·" for level in COLUMNS]
+        marks.append("✓" if (study.folder / "analysis").is_dir() else "·")
+        after = " ".join(study.fact("PREREQUISITES"))
+        table.add_row(study.number, study.fact("NAME"), str(study.fact("TIER")), after, *marks, standing(study))
+    Console().print(table)

@@ -1,0 +1,49 @@
+"""dlfs results"""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dlfs import results
+from dlfs.studies import find_written_study
+from utils.errors import DLFSError
+from utils.files import write_atomically
+
+
+@click.command("results")
+@click.argument("model")
+@click.option(
+    "--record",
+    metavar="RUN",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep this run of `dlfs train` in the model's folder, then --write.",
+)
+@click.option("--write", is_flag=True, help="Make the results block of the model's README anew.")
+@click.option("--check", is_flag=True, help="Fail if the README's block is not what the recorded runs say.")
+def command(model: str, record: Path | None, write: bool, check: bool) -> None:
+    """The recorded runs of a model: seed, versions, machine, command, and what each level reached."""
+    study = find_written_study(model)
+    if record:
+        click.echo(f"kept as {results.record(study, record)}")
+    if record or write or check:
+        path, text, renewed = results.readme_with_results(study)
+        if check and text != renewed:
+            raise DLFSError(f"{path} does not show the recorded runs: dlfs results {study.number} --write")
+        if not check:
+            write_atomically(path, renewed)
+            click.echo(f"{'wrote' if text != renewed else 'up to date:'} {path}")
+    runs = results.recorded_runs(study)
+    if not runs:
+        click.echo(
+            f"no run of {study.folder.name} is recorded: dlfs train {study.number} --level all, then --record its folder"
+        )
+        return
+    head, rows = results.table(runs)
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    for run in runs:
+        click.echo(results.provenance(run))

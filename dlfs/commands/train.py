@@ -1,0 +1,270 @@
+"""dlfs train"""
+
+import dataclasses
+import functools
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from click.core import ParameterSource
+from rich.console import Console
+
+from dlfs.levels import TITLES, Level, build_level, import_torch, initial_level
+from dlfs.results import CURVES, RUN, Run, read_run
+from dlfs.studies import Study, find_written_study
+from utils.data_loaders import Dataset, load
+from utils.errors import DLFSError, UsageError
+from utils.files import write_atomically
+from utils.progress import ProgressReporter, figures
+from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, read_checkpoint, train
+from utils.visualization import plot_curves
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+@click.command("train")
+@click.argument("model")
+@click.option("--level", default="all", show_default=True, help="by-hand, engine, lowlevel, paper, or all of them.")
+@click.option("--data", help="The data set; by default the first of the model's recipes, which needs no download.")
+@click.option("--epochs", type=click.IntRange(min=1), help="By default the recipe's.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="By default the recipe's.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="The learning rate; by default the recipe's.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes weights and batches.")
+@click.option(
+    "--save-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the run is kept; by default a new folder in runs/.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or cuda:N.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Go on with a run; only --epochs may be given besides.",
+)
+@click.pass_context
+def command(ctx: click.Context, model: str, resume: Path | None, **options: Any) -> None:
+    """Train MODEL at one level or at all of them.
+
+    With --level all, every level starts from the same weights and sees the same batches, and one picture shows all
+    curves. by-hand and engine need no PyTorch. The run's folder holds run.json, curves.png, and for each level log.jsonl
+    and a checkpoint, which is written anew after every epoch.
+    """
+    study = find_written_study(model)
+    if resume:
+        given = [name for name in options if ctx.get_parameter_source(name) != ParameterSource.DEFAULT]
+        if set(given) - {"epochs"}:
+            raise UsageError(f"--resume takes all settings but --epochs from the run; leave out {option_names(given)}")
+        folder, run = resume, read_run(resume)
+        if run["model"] != study.folder.name:
+            raise DLFSError(f"{resume} holds a run of {run['model']}: dlfs train {run['model'][:2]} --resume {resume}")
+        run["epochs"] = options["epochs"] or run["epochs"]
+    else:
+        run = new_run(study, **options)
+        folder = options["save_dir"] or Path(
+            "runs", f"{study.folder.name}-{run['data']}-{time.strftime('%Y%m%d-%H%M%S')}"
+        )
+        if (folder / RUN).exists():
+            raise UsageError(
+                f"{folder} holds a run already: go on with it by --resume {folder}, or name another folder"
+            )
+    execute(study, run, folder)
+
+
+def option_names(names: list[str]) -> str:
+    return ", ".join("--" + name.replace("_", "-") for name in names if name != "epochs")
+
+
+def new_run(
+    study: Study,
+    level: str,
+    data: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+    lr: float | None,
+    seed: int,
+    device: str,
+    save_dir: Path | None,
+) -> Run:
+    """The facts of a run, checked, as run.json keeps them."""
+    levels = list(study.levels) if level == "all" else [level]
+    study.require_level(levels[0])
+    data, recipe = study.recipe(data)
+    return {
+        "model": study.folder.name,
+        "command": shlex.join(["dlfs", *sys.argv[1:]]),
+        "data": data,
+        "levels": levels,
+        "config": dataclasses.asdict(recipe["config"]),
+        "epochs": epochs or recipe["epochs"],
+        "batch_size": batch_size or recipe["batch_size"],
+        "lr": lr or recipe["lr"],
+        "optimizer": recipe["optimizer"],
+        "seed": seed,
+        "device": device,
+        "versions": versions(levels),
+        "machine": machine(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def versions(levels: list[str]) -> dict[str, str]:
+    """What computed the numbers."""
+    used = ["numpy"] + (["torch"] if {"lowlevel", "paper"} & set(levels) else [])
+    found = {"Python": platform.python_version()}
+    for name in used:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> str:
+    """The processor, in words."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{os.cpu_count()} × {name}, {platform.system()}"
+
+
+def execute(study: Study, run: Run, folder: Path) -> None:
+    """Train every level of the run, draw the curves, and say what came out."""
+    console = Console()
+    data_name, recipe = study.recipe(run["data"])
+    config = recipe["config"]
+    if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
+        raise DLFSError(f"{folder / RUN} is of another config than the recipe for {data_name} has now; begin a new run")
+    require_device(run["device"], run["levels"])
+    data = load(data_name)
+    plan = make_plan(study, run, recipe)
+    start = initial_level(study, config, run["seed"]).state()
+    write_atomically(folder / RUN, json.dumps(run, indent=1) + "\n")
+    console.print(
+        f"{study.fact('NAME')} on {data_name}: {len(data.train):,} examples to train on, {len(data.valid):,} to validate, "
+        f"{len(data.test):,} to test; {plan.epochs} epochs, batches of {plan.batch_size}, {plan.optimizer}, lr {plan.lr:g}, "
+        f"seed {plan.seed}",
+        highlight=False,
+    )
+    histories: dict[str, list[Row]] = {}
+    for name in run["levels"]:
+        device = "cpu" if name == "by-hand" and len(run["levels"]) > 1 else run["device"]
+        level = build_level(study, name, config, device=device)
+        level.load_state(start)
+        check_batch(level, data, plan)
+        with ProgressReporter(console, level.title, plan.epochs, len(data.train)) as reporter:
+            try:
+                histories[name] = train(level, data, plan, folder / name, reporter)
+            except KeyboardInterrupt:
+                raise interrupted(study, folder, name) from None
+        draw(study, run, histories, folder / CURVES)
+    show_summary(console, histories)
+    console.print(f"The run is in {folder}; its curves are {folder / CURVES}", highlight=False, soft_wrap=True)
+
+
+def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
+    """The plan of a run: its numbers, and from the study how a batch is made and what is measured."""
+    training_batch = getattr(study.facts, "training_batch", None)
+    return Plan(
+        epochs=run["epochs"],
+        batch_size=run["batch_size"],
+        lr=run["lr"],
+        optimizer=run["optimizer"],
+        optimizer_options=recipe.get("optimizer_options", {}),
+        seed=run["seed"],
+        make_batch=functools.partial(training_batch, recipe["config"]) if training_batch else example_pairs,
+        metrics=recipe.get("metrics", {"accuracy": accuracy}),
+    )
+
+
+def require_device(device: str, levels: list[str]) -> None:
+    """UsageError for a word that is no device, DLFSError where the machine lacks it, or PyTorch where a level needs that."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise UsageError(f"there is no device {device!r}. Valid: cpu, cuda, cuda:N")
+    if {"lowlevel", "paper"} & set(levels):
+        torch = import_torch()
+        if device != "cpu" and not torch.cuda.is_available():
+            raise DLFSError("PyTorch sees no CUDA device here; stay on --device cpu")
+    if "engine" in levels and device != "cpu":
+        from framework import backend
+
+        try:
+            backend.cupy()
+        except RuntimeError as error:
+            raise DLFSError(str(error)) from None
+
+
+def check_batch(level: Level, data: Dataset, plan: Plan) -> None:
+    """DLFSError that says why, if the level does not take what the data set gives."""
+    batch = plan.make_batch(data.train.x[:2], data.train.y[:2], np.random.default_rng(0))
+    try:
+        level.predict(*batch)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise DLFSError(f"{level.title} does not take the batches of {data.name}: {error}") from error
+
+
+def interrupted(study: Study, folder: Path, level: str) -> DLFSError:
+    """What to say after Ctrl-C: which checkpoint is whole, and how to go on."""
+    path = folder / level / CHECKPOINT
+    go_on = f"Go on with: dlfs train {study.number} --resume {folder}"
+    if path.exists():
+        epoch = json.loads(read_checkpoint(path)[1]["rows"])[-1]["epoch"]
+        error = DLFSError(f"interrupted. The checkpoint of epoch {epoch} is whole: {path}\n{go_on}")
+    else:
+        error = DLFSError(f"interrupted before the first checkpoint of {level}.\n{go_on}")
+    error.exit_status = INTERRUPTED
+    return error
+
+
+# ------------------------------------------------------------------------------------------------- What came out
+
+
+def draw(study: Study, run: Run, histories: dict[str, list[Row]], path: Path) -> None:
+    """The curves of all levels in one picture: training loss, and each metric on the validation set."""
+    quantities = {"train_loss": "training loss", "valid_loss": "validation loss"}
+    quantities |= {
+        key: f"validation {key.removeprefix('valid_')}"
+        for row in histories.values()
+        for key in row[0]
+        if key.startswith("valid_")
+    }
+    if len(quantities) > 2:
+        del quantities["valid_loss"]  # a metric says more
+    panels = {
+        label: {TITLES[level]: curve(rows, key) for level, rows in histories.items()}
+        for key, label in quantities.items()
+    }
+    title = (
+        f"{study.fact('NAME')} on {run['data']}, batches of {run['batch_size']}, lr {run['lr']:g}, seed {run['seed']}"
+    )
+    plot_curves(path, title, panels)
+
+
+def curve(rows: list[Row], key: str) -> tuple[list[float], list[float]]:
+    points = [(row["epoch"], row[key]) for row in rows if key in row]
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def show_summary(console: Console, histories: dict[str, list[Row]]) -> None:
+    """A line for each level: the last epoch and the test set; and how far the levels' losses lie apart."""
+    for level, rows in histories.items():
+        seconds = sum(row.get("seconds", 0) for row in rows)
+        last = {key: value for key, value in (rows[-2] | rows[-1]).items() if key != "seconds"} | {"seconds": seconds}
+        console.print(f"{TITLES[level]:<20} {figures(last)}", highlight=False)
+    if len(histories) > 1:
+        losses = [curve(rows, "train_loss")[1] for rows in histories.values()]
+        apart = max(max(at_epoch) - min(at_epoch) for at_epoch in zip(*losses))
+        console.print(
+            f"In no epoch do the training losses of two levels differ by more than {apart:.1e}.", highlight=False
+        )

@@ -1,0 +1,62 @@
+"""How far a training run has come: a live bar in a terminal, plain lines elsewhere."""
+
+import math
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LINES = 10  # about so many epochs get a line of their own; the log has them all
+
+
+class ProgressReporter:
+    """Shows one level's run; a context manager."""
+
+    def __init__(self, console: Console, title: str, epochs: int, examples: int):
+        self.console, self.title, self.epochs, self.examples = console, title, epochs, examples
+        self.every = math.ceil(epochs / LINES)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeElapsedColumn(),
+        )
+        self.bar = Progress(
+            *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+        )
+        self.task = self.bar.add_task(title, total=epochs * examples, loss="")
+
+    def __enter__(self) -> "ProgressReporter":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.bar.stop()
+
+    def step(self, epoch: int, examples: int, loss: float) -> None:
+        self.bar.update(
+            self.task,
+            completed=(epoch - 1) * self.examples + examples,
+            description=f"{self.title}  epoch {epoch}/{self.epochs}",
+            loss=f"loss {loss:.4f}",
+        )
+
+    def epoch(self, row: dict[str, float]) -> None:
+        number = int(row["epoch"])
+        if number % self.every == 0 or number == self.epochs:
+            self.console.print(
+                f"{self.title:<20} epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {figures(row)}",
+                highlight=False,
+            )
+
+
+def figures(row: dict[str, float]) -> str:
+    """A row of the log in words: train loss 0.1234, valid accuracy 97.1 %, 2.1 s."""
+    shown = []
+    for key, value in row.items():
+        if key == "seconds":
+            shown.append(f"{value:.1f} s")
+        elif key.endswith("accuracy"):
+            shown.append(f"{key.replace('_', ' ')} {100 * value:.2f} %")
+        elif key != "epoch":
+            shown.append(f"{key.replace('_', ' ')} {value:.4f}")
+    return "  ".join(shown)
