@@ -100,3 +100,13 @@ def example_batch(config, rng):
     x[0] = 0  # a blank image: while the biases are zero each of its z is exactly 0, where ReLU's slope is a convention
     targets = rng.integers(0, config.num_classes, size=13)  # (B,)
     return (x,), (targets,)
+
+
+def training_batch(config, images, labels, rng):
+    """One batch for `train` from a data set's images and labels: what forward takes, and what loss takes besides."""
+    return (images.reshape(len(images), -1),), (labels,)  # (B, D), (B,)
+
+
+def training_batch(config, x, y, rng):
+    """One batch for `train`: the images (B, 1, H, W) of a data set as rows (B, D), and their classes (B,)."""
+    return (x.reshape(len(x), -1),), (y,)
