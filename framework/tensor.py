@@ -332,10 +332,16 @@ class Tensor:
             owner.hooks = {}
         return RemovableHandle(owner.hooks, hook)
 
+    @property
+    def retains_grad(self):
+        """Whether retain_grad() was called on this non-leaf."""
+        return self.__dict__.get("_retains_grad", False)
+
     def retain_grad(self):
         """Keep this non-leaf's gradient in `.grad` after backward."""
-        if self.node is None:
+        if self.node is None or self.retains_grad:
             return
+        self._retains_grad = True
         reference = weakref.ref(self)
 
         def keep(g):
@@ -371,10 +377,8 @@ class Tensor:
             node.saved = [old if value is self.array else value for value in node.saved]
             node.versions = tuple(pair for pair in node.versions if pair[0] is not self.version)
 
-    def rebase(self, recorded, node):
-        """Note a write in place: count it, and where it is recorded take `node` as this tensor's history."""
-        version = self.cell()
-        version[0] += 1
+    def check_writable(self, recorded):
+        """RuntimeError where a write that has to be recorded cannot be: into a leaf that requires grad, or into a view."""
         if not (recorded or self.needs_grad) or not grad_mode.enabled:
             return
         if self.needs_grad and self.node is None:
@@ -386,8 +390,15 @@ class Tensor:
                 "in place: this tensor is a view, and writing into a view of a tensor that requires grad is not supported; "
                 "write out of place (y = x + 1, torch.where, torch.cat), index the base itself (x[i] = …), or clone() the view first"
             )
-        version[1] += 1
-        self.node, self.needs_grad = node, recorded
+
+    def rebase(self, recorded, node):
+        """Note a write in place: count it, and where it is recorded take `node` as this tensor's history."""
+        self.check_writable(recorded)
+        version = self.cell()
+        version[0] += 1
+        if (recorded or self.needs_grad) and grad_mode.enabled:
+            version[1] += 1
+            self.node, self.needs_grad = node, recorded
 
 
 class Size(tuple):

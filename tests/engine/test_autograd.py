@@ -220,7 +220,10 @@ def test_hooks_see_the_whole_gradient_and_may_replace_it():
 def test_retain_grad_keeps_a_non_leafs_gradient():
     x = leaf(3.0)
     h = x * x
-    h.retain_grad()
+    assert not h.retains_grad
+    for _ in range(2):  # asking twice keeps it once
+        h.retain_grad()
+    assert h.retains_grad
     (h * 5).backward()
     assert h.grad.item() == 5
 
