@@ -1,6 +1,6 @@
-"""Linear, logistic and softmax regression: the facts that the tools read."""
+"""Linear and logistic regression: the facts that the tools read."""
 
-NAME = "Linear, logistic and softmax regression"
+NAME = "Linear and logistic regression"
 TIER = 1
 PREREQUISITES = ()
 PAPER = "Cox 1958, The Regression Analysis of Binary Sequences"
