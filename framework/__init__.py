@@ -30,6 +30,7 @@ from .backend import (
 )
 from .backend import bool_ as bool
 from .ops.activation import *  # noqa: F403
+from .ops.conv import *  # noqa: F403
 from .ops.convert import *  # noqa: F403
 from .ops.creation import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
@@ -48,7 +49,7 @@ __all__ = [
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled",
 ]  # fmt: skip
-for _family in (ops.activation, ops.convert, ops.creation, ops.elementwise, ops.index, ops.linalg, ops.reduce, ops.shape):
+for _family in (ops.activation, ops.conv, ops.convert, ops.creation, ops.elementwise, ops.index, ops.linalg, ops.reduce, ops.shape):
     __all__ += _family.__all__
 
 _missing = absent.refuse_missing(globals(), "framework")
