@@ -31,7 +31,7 @@ def record(study: Study, folder: Path) -> Path:
         raise DLFSError(f"{folder} holds a run of {run['model']}, not of {study.folder.name}")
     run["levels"] = {level: summary(folder / level, run["epochs"]) for level in run["levels"]}
     path = study.folder / "results" / f"{run['data']}-seed{run['seed']}.json"
-    write_atomically(path, json.dumps(run, indent=1) + "\n")
+    write_atomically(path, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     shutil.copyfile(folder / CURVES, path.with_suffix(".png"))
     return path
 

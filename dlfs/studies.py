@@ -46,7 +46,7 @@ class Study:
         """The config of a named variant."""
         variants = self.fact("VARIANTS")
         if variant not in variants:
-            raise unknown_name(f"variant of {self.folder.name}", variant, variants)
+            raise unknown_name("variant", variant, variants, owner=f"{self.folder.name} has")
         return variants[variant]
 
     def recipe(self, data: str | None) -> tuple[str, dict[str, Any]]:
@@ -54,13 +54,13 @@ class Study:
         recipes = self.fact("RECIPES")
         name = next(iter(recipes)) if data is None else data
         if name not in recipes:
-            raise unknown_name(f"recipe of {self.folder.name} for data", name, recipes)
+            raise unknown_name("recipe for data", name, recipes, owner=f"{self.folder.name} has")
         return name, recipes[name]
 
     def require_level(self, level: str) -> str:
         """The file of a level; UsageError for one that does not exist."""
         if level not in self.levels:
-            raise unknown_name(f"level of {self.folder.name}", level, self.levels)
+            raise unknown_name("level", level, self.levels, owner=f"{self.folder.name} has")
         return self.levels[level]
 
 

@@ -16,12 +16,15 @@ class UsageError(DLFSError):
     exit_status = 2
 
 
-def unknown_name(kind: str, name: str, valid: Iterable[str], spellings: Iterable[str] = ()) -> UsageError:
+def unknown_name(
+    kind: str, name: str, valid: Iterable[str], spellings: Iterable[str] = (), owner: str = "there is"
+) -> UsageError:
     """The error for a name that does not exist: what comes nearest, then every valid one.
 
     spellings: further names to look for the nearest among, beside the valid ones that are listed.
+    owner: whose names these are: "02_MLP has".
     """
     valid = list(valid)
     close = difflib.get_close_matches(name.lower(), [*valid, *spellings], n=1, cutoff=0.5)
     nearest = f" Did you mean {close[0]}?" if close else ""
-    return UsageError(f"there is no {kind} {name!r}.{nearest} Valid: {', '.join(valid)}")
+    return UsageError(f"{owner} no {kind} {name!r}.{nearest} Valid: {', '.join(valid)}")

@@ -50,13 +50,16 @@ class ProgressReporter:
 
 
 def figures(row: dict[str, float]) -> str:
-    """A row of the log in words: train loss 0.1234, valid accuracy 97.1 %, 2.1 s."""
-    shown = []
-    for key, value in row.items():
-        if key == "seconds":
-            shown.append(f"{value:.1f} s")
-        elif key.endswith("accuracy"):
-            shown.append(f"{key.replace('_', ' ')} {100 * value:.2f} %")
-        elif key != "epoch":
-            shown.append(f"{key.replace('_', ' ')} {value:.4f}")
-    return "  ".join(shown)
+    """A row of the log in words: train loss 0.1234  valid accuracy 97.10 %  2.1 s."""
+    return "  ".join(
+        figure(key, value) if key == "seconds" else f"{key.replace('_', ' ')} {figure(key, value)}"
+        for key, value in row.items()
+        if key != "epoch"
+    )
+
+
+def figure(key: str, value: float) -> str:
+    """One figure in its unit."""
+    if key == "seconds":
+        return f"{value:.1f} s"
+    return f"{100 * value:.2f} %" if key.endswith("accuracy") else f"{value:.4f}"

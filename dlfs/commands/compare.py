@@ -131,8 +131,9 @@ def show_trace(
     comparison = next((c for c in comparisons if not c.ok), comparisons[-1])
     for name in pair or ():
         if name not in comparison.titles:
-            raise unknown_name(f"level of {study.folder.name}", name, level_names(study))
-    a, b = pair or (comparison.worst.a, comparison.worst.b)
+            raise unknown_name("level to trace", name, level_names(study), owner=f"{study.folder.name} has")
+    worst = comparison.worst
+    a, b = pair or ((next(iter(comparison.titles)), reference_of(comparison)) if comparison.ok else (worst.a, worst.b))
     config = study.config(variant)
     start = next(start for start in starts(study, config) if start.weights == comparison.weights)
     first, second = (build_level(study, name, config, dtype="float64") for name in (a, b))
@@ -140,12 +141,14 @@ def show_trace(
         level.load_state(start.state)
     steps = compare_traces(first, second, start.inputs, start.targets)
     parting = next((step for step in steps if not step.ok), None)
-    title = f"{first.title} and {second.title}, {comparison.weights} weights, in the order of the computation"
-    table = Table("name", "shape", "difference", "", title=title, title_justify="left", title_style="bold")
+    table = Table("name", "shape", "difference", "")
     for step in steps:
         mark = "here they part" if step is parting else "ok" if step.ok else "differs"
         style = "bold red" if step is parting else "" if step.ok else "red"
         table.add_row(step.name, str(step.shape), number(step.difference), mark, style=style)
+    show.print(
+        Text(f"{first.title} and {second.title}, {comparison.weights} weights, in the order of the computation", "bold")
+    )
     show.print(table)
     if parting:
         show.print(Text(f"They first part at {parting.name}, shape {parting.shape}.", "bold red"))

@@ -17,6 +17,7 @@ import click
 import numpy as np
 from click.core import ParameterSource
 from rich.console import Console
+from rich.table import Table
 
 from dlfs.levels import TITLES, Level, build_level, import_torch, initial_level
 from dlfs.results import CURVES, RUN, Run, read_run
@@ -24,7 +25,7 @@ from dlfs.studies import Study, find_written_study
 from utils.data_loaders import Dataset, load
 from utils.errors import DLFSError, UsageError
 from utils.files import write_atomically
-from utils.progress import ProgressReporter, figures
+from utils.progress import ProgressReporter, figure
 from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, read_checkpoint, train
 from utils.visualization import plot_curves
 
@@ -149,8 +150,13 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     require_device(run["device"], run["levels"])
     data = load(data_name)
     plan = make_plan(study, run, recipe)
+    levels = {}
+    for name in run["levels"]:
+        device = "cpu" if name == "by-hand" and len(run["levels"]) > 1 else run["device"]
+        levels[name] = build_level(study, name, config, device=device)
+        check_batch(levels[name], data, plan)
     start = initial_level(study, config, run["seed"]).state()
-    write_atomically(folder / RUN, json.dumps(run, indent=1) + "\n")
+    write_atomically(folder / RUN, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     console.print(
         f"{study.fact('NAME')} on {data_name}: {len(data.train):,} examples to train on, {len(data.valid):,} to validate, "
         f"{len(data.test):,} to test; {plan.epochs} epochs, batches of {plan.batch_size}, {plan.optimizer}, lr {plan.lr:g}, "
@@ -158,11 +164,8 @@ def execute(study: Study, run: Run, folder: Path) -> None:
         highlight=False,
     )
     histories: dict[str, list[Row]] = {}
-    for name in run["levels"]:
-        device = "cpu" if name == "by-hand" and len(run["levels"]) > 1 else run["device"]
-        level = build_level(study, name, config, device=device)
+    for name, level in levels.items():
         level.load_state(start)
-        check_batch(level, data, plan)
         with ProgressReporter(console, level.title, plan.epochs, len(data.train)) as reporter:
             try:
                 histories[name] = train(level, data, plan, folder / name, reporter)
@@ -257,11 +260,17 @@ def curve(rows: list[Row], key: str) -> tuple[list[float], list[float]]:
 
 
 def show_summary(console: Console, histories: dict[str, list[Row]]) -> None:
-    """A line for each level: the last epoch and the test set; and how far the levels' losses lie apart."""
+    """A line for each level: its last epoch and the test set; and how far the levels' losses lie apart."""
+    lasts = {}
     for level, rows in histories.items():
-        seconds = sum(row.get("seconds", 0) for row in rows)
-        last = {key: value for key, value in (rows[-2] | rows[-1]).items() if key != "seconds"} | {"seconds": seconds}
-        console.print(f"{TITLES[level]:<20} {figures(last)}", highlight=False)
+        lasts[level] = {**rows[-2], **rows[-1], "seconds": sum(row.get("seconds", 0) for row in rows)}
+    quantities = [key for key in next(iter(lasts.values())) if key not in ("epoch", "seconds")]
+    table = Table("level", *(key.replace("_", " ") for key in quantities), "training took")
+    for level, last in lasts.items():
+        table.add_row(
+            TITLES[level], *(figure(key, last[key]) for key in quantities), figure("seconds", last["seconds"])
+        )
+    console.print(table)
     if len(histories) > 1:
         losses = [curve(rows, "train_loss")[1] for rows in histories.values()]
         apart = max(max(at_epoch) - min(at_epoch) for at_epoch in zip(*losses))
