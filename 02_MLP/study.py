@@ -102,11 +102,6 @@ def example_batch(config, rng):
     return (x,), (targets,)
 
 
-def training_batch(config, images, labels, rng):
-    """One batch for `train` from a data set's images and labels: what forward takes, and what loss takes besides."""
-    return (images.reshape(len(images), -1),), (labels,)  # (B, D), (B,)
-
-
 def training_batch(config, x, y, rng):
     """One batch for `train`: the images (B, 1, H, W) of a data set as rows (B, D), and their classes (B,)."""
     return (x.reshape(len(x), -1),), (y,)
