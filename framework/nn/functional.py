@@ -3,7 +3,7 @@
 from ..ops.activation import gelu, log_softmax, relu, silu, softmax
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
 from ..ops.elementwise import sigmoid, tanh
-from ..ops.index import embedding, one_hot
+from ..ops.gather import embedding, one_hot
 from ..ops.linalg import linear
 from ..ops.loss import cross_entropy
 
