@@ -1,6 +1,7 @@
 """Modules that hold modules or parameters: in a row, in a list, under names."""
 
 import operator
+from collections import OrderedDict
 from itertools import chain
 
 from ..tensor import Tensor
@@ -70,7 +71,7 @@ class Sequential(_Numbered):
 
     def __init__(self, *args):
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], dict):
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
             for name, module in args[0].items():
                 self.add_module(name, module)
         else:
@@ -83,7 +84,7 @@ class Sequential(_Numbered):
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return type(self)(dict(list(self._modules.items())[index]))
+            return type(self)(OrderedDict(list(self._modules.items())[index]))
         return self._modules[self._key(index)]
 
     def __delitem__(self, index):

@@ -1,0 +1,181 @@
+"""Every layer against PyTorch's, over its arguments: names, values, gradients, buffers, distributions at initialisation."""
+
+import importlib.util
+import inspect
+import pathlib
+import pickle
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+import framework
+from framework import nn
+
+_spec = importlib.util.spec_from_file_location("layers", pathlib.Path(__file__).with_name("layers.py"))
+layers = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(layers)
+
+ROWS = layers.ROWS
+NO_LAYERS = {"Module", "Parameter"}
+CASES = [pytest.param(row, mode, id=f"{row.name} {mode}") for row in ROWS for mode in row.modes]
+BY_NAME = [pytest.param(row, id=f"{i} {row.name}") for i, row in enumerate(ROWS)]
+ONE_EACH = list({row.layer: row for row in reversed(ROWS)}.values())
+
+
+def both(row):
+    """The layer on the engine and in PyTorch, in float64."""
+    return row.make(framework).double(), row.make(torch).double()
+
+
+def loud_state(theirs):
+    """A state dict for PyTorch's layer with values far from those at initialisation; counts stay, variances are positive."""
+    random = np.random.default_rng(3)
+    state = {}
+    for name, tensor in theirs.state_dict().items():
+        values = random.standard_normal(tuple(tensor.shape)) * 0.7
+        values = np.abs(values) + 0.2 if "var" in name else values
+        state[name] = torch.from_numpy(np.asarray(values)).to(tensor.dtype) if tensor.is_floating_point() else tensor
+    return state
+
+
+def synchronised(row):
+    ours, theirs = both(row)
+    theirs.load_state_dict(loud_state(theirs))
+    assert repr(ours.load_state_dict(theirs.state_dict())) == "<All keys matched successfully>"
+    return ours, theirs
+
+
+def flat(value):
+    """The arrays in an output, in order; None stays."""
+    if value is None or isinstance(value, (framework.Tensor, torch.Tensor)):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [part for item in value for part in flat(item)]
+    raise AssertionError(f"an output is a {type(value)}")
+
+
+def array(tensor):
+    return None if tensor is None else tensor.detach().numpy()
+
+
+def assert_close(ours, theirs, what):
+    assert (ours is None) == (theirs is None), f"{what}: {'none here' if ours is None else 'none in PyTorch'}"
+    if ours is not None:
+        ours, theirs = array(ours), array(theirs)
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype, f"{what}: {ours.dtype}{ours.shape}, PyTorch {theirs.dtype}{theirs.shape}"
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * max(1.0, np.abs(theirs).max(initial=0)), err_msg=what)
+
+
+def run(T, row, layer, mode):
+    """Forward and backward: the outputs, and the gradients of inputs and parameters by name."""
+    layer.train(mode == "train")
+    tensors = [T.tensor(values) for values in row.arrays()]
+    for tensor in tensors:
+        tensor.requires_grad_(tensor.is_floating_point())
+    outputs = flat(row(T, layer, *tensors))
+    random = np.random.default_rng(11)
+    total = 0
+    for output in outputs:
+        if output is not None and output.requires_grad:
+            total = total + (output * T.tensor(random.standard_normal(tuple(output.shape)))).sum()
+    if not isinstance(total, int):
+        total.backward()
+    gradients = {f"input {i}": tensor.grad for i, tensor in enumerate(tensors)}
+    gradients.update((name, param.grad) for name, param in layer.named_parameters())
+    return outputs, gradients
+
+
+@pytest.mark.parametrize(("row", "mode"), CASES)
+def test_forward_backward_and_buffers(row, mode):
+    ours, theirs = synchronised(row)
+    for step in ("first", "second"):  # the second after the buffers have moved
+        ours.zero_grad()
+        theirs.zero_grad()
+        (our_outputs, our_gradients), (their_outputs, their_gradients) = run(framework, row, ours, mode), run(torch, row, theirs, mode)
+        for i, (a, b) in enumerate(zip(our_outputs, their_outputs, strict=True)):
+            assert_close(a, b, f"{step} call: output {i}")
+        assert list(our_gradients) == list(their_gradients)
+        for name in our_gradients:
+            assert_close(our_gradients[name], their_gradients[name], f"{step} call: gradient of {name}")
+        for (name, a), (their_name, b) in zip(ours.named_buffers(), theirs.named_buffers(), strict=True):
+            assert name == their_name
+            assert_close(a, b, f"{step} call: buffer {name}")
+
+
+@pytest.mark.parametrize("row", BY_NAME)
+def test_keys_and_repr(row):
+    ours, theirs = row.make(framework), row.make(torch)
+    our_state, their_state = ours.state_dict(), theirs.state_dict()
+    assert {k: (tuple(v.shape), str(v.dtype)) for k, v in our_state.items()} == {
+        k: (tuple(v.shape), str(v.dtype).removeprefix("torch.")) for k, v in their_state.items()
+    }
+    assert list(our_state) == list(their_state)
+    assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
+    assert [n for n, p in ours.named_parameters() if p.requires_grad] == [n for n, p in theirs.named_parameters() if p.requires_grad]
+    expected = repr(theirs).replace("NonDynamicallyQuantizableLinear", "Linear")
+    expected = expected.replace("torch.float32", "float32")
+    assert repr(ours) == expected
+
+
+@pytest.mark.parametrize("row", BY_NAME)
+def test_our_state_loads_into_pytorch(row):
+    ours, theirs = synchronised(row)
+    fresh = row.make(torch).double()
+    state = {name: torch.from_numpy(tensor.numpy().copy()) for name, tensor in ours.state_dict().items()}
+    assert repr(fresh.load_state_dict(state)) == "<All keys matched successfully>"
+    for name, tensor in fresh.state_dict().items():
+        assert torch.equal(tensor, theirs.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.layer) for row in ONE_EACH])
+def test_initial_distributions(row):
+    """The parameters of many layers, as two samples: Kolmogorov and Smirnov's test cannot tell ours from PyTorch's."""
+    framework.manual_seed(0)
+    torch.manual_seed(0)
+    samples = ({}, {})
+    for T, sample in zip((framework, torch), samples, strict=True):
+        elements = sum(param.numel() for param in row.make(T).parameters())
+        for _ in range(min(400, 20000 // max(elements, 1) + 1) if elements else 0):
+            for name, param in row.make(T).named_parameters():
+                sample.setdefault(name, []).append(array(param).ravel().copy())
+    for name in samples[1]:
+        a, b = (np.concatenate(sample[name]) for sample in samples)
+        if (b == b[0]).all():
+            assert (a == b[0]).all(), name
+        else:
+            assert scipy.stats.ks_2samp(a, b).pvalue > 1e-4, f"{name}: std {a.std()}, PyTorch {b.std()}"
+            assert np.isclose(a.std(), b.std(), rtol=0.1), f"{name}: std {a.std()}, PyTorch {b.std()}"
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.layer) for row in ONE_EACH])
+def test_pickle_keeps_the_layer(row):
+    layer = row.make(framework)
+    copied = pickle.loads(pickle.dumps(layer))
+    assert repr(copied) == repr(layer) and list(copied.state_dict()) == list(layer.state_dict())
+    for name, tensor in copied.state_dict().items():
+        np.testing.assert_array_equal(array(tensor), array(layer.state_dict()[name]))
+
+
+def test_every_layer_has_a_row():
+    assert sorted({row.layer for row in ROWS}) == sorted(set(nn.__all__) - NO_LAYERS)
+
+
+def _constructor(cls):
+    """Names and defaults of a constructor's arguments, as far as they are written down."""
+    return {
+        p.name: p.default for p in inspect.signature(cls).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(nn.__all__) - NO_LAYERS - {"Parameter"}))
+def test_constructors_take_pytorchs_arguments_in_its_order(name):
+    ours, theirs = _constructor(getattr(nn, name)), _constructor(getattr(torch.nn, name))
+    theirs = {n: default for n, default in theirs.items() if not (name == "Hardtanh" and n in ("min_value", "max_value"))}
+    if not theirs:  # PyTorch's takes *args
+        return
+    assert list(ours) == list(theirs)
+    for argument, default in theirs.items():
+        if default is inspect.Parameter.empty or not callable(default):
+            assert ours[argument] == default, argument
