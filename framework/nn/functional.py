@@ -6,8 +6,10 @@ from ..ops.elementwise import sigmoid, tanh
 from ..ops.gather import embedding, one_hot
 from ..ops.linalg import linear
 from ..ops.loss import cross_entropy
+from ..ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 
 __all__ = [
-    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cross_entropy", "embedding", "fold",
-    "gelu", "linear", "log_softmax", "one_hot", "relu", "sigmoid", "silu", "softmax", "tanh", "unfold",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "cross_entropy", "embedding", "fold", "gelu", "linear", "log_softmax", "max_pool1d", "max_pool2d", "max_pool3d", "one_hot", "relu",
+    "sigmoid", "silu", "softmax", "tanh", "unfold",
 ]  # fmt: skip

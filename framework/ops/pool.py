@@ -1,0 +1,253 @@
+"""Pooling: the maximum or the mean of every window, in 1, 2 or 3 dimensions.
+
+Windows are never copied. For one kernel position at a time, the elements that all windows have there are one strided slice of the input,
+a *slab* of the output's shape; a pool is a maximum or a sum of slabs. Slices are cut where a window reaches over the edge, so padding and
+ceil_mode cost no copy either. Pools keep the input's order in memory (see conv.py).
+"""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+
+from ..tensor import Tensor
+from .conv import Geometry, per_dimension, window_counts
+from .define import op
+
+__all__ = ["avg_pool1d"]
+
+
+@functools.lru_cache(maxsize=256)
+def slabs(geometry):
+    """For every kernel position (output index, input index): output p meets the input at s·p + d·k − pad, where that is inside."""
+    spans = []
+    for n, kernel, out, s, (pad, _), d in zip(*geometry[:6]):
+        span = []
+        for offset in range(-pad, d * kernel - pad, d):
+            first, last = max(0, -(offset // s)), min(out - 1, (n - 1 - offset) // s)
+            if first <= last:
+                span.append((slice(first, last + 1), slice(s * first + offset, s * last + offset + 1, s)))
+        spans.append(span)
+    return [tuple([(..., *index) for index in zip(*pairs)]) for pairs in itertools.product(*spans)]
+
+
+def _tiles(geometry):
+    """Whether the windows cover the input exactly once."""
+    whole = tuple([k * o for k, o in zip(geometry.kernel, geometry.out)])
+    return geometry.kernel == geometry.stride and geometry.size == whole and not any(map(any, geometry.padding))
+
+
+def _put_slabs(parts, like, geometry):
+    """The input-shaped sum of (input index, slab) pairs."""
+    shape = (*like.shape[:2], *geometry.size)
+    if _tiles(geometry):
+        x = np.empty_like(like, shape=shape)
+        for i, part in parts:
+            x[i] = part
+    else:
+        x = np.zeros_like(like, shape=shape)
+        for i, part in parts:
+            x[i] += part
+    return x
+
+
+# --- the maximum ------------------------------------------------------------------------------------------------------
+
+
+def _max_pool(x, *, geometry):
+    """x (N, C, *size) → (N, C, *out)."""
+    shape, parts = (*x.shape[:2], *geometry.out), [(o, x[i]) for o, i in slabs(geometry)]
+    if len(parts) > 1 and all(slab.shape == shape for _, slab in parts):
+        return functools.reduce(np.maximum, [slab for _, slab in parts])
+    y = np.full_like(x, -math.inf, shape=shape)
+    for o, slab in parts:
+        y[o] = np.maximum(y[o], slab)
+    return y
+
+
+def _winners(x, y, geometry):
+    """Per slab (output index, input index, where it holds the window's maximum); of equals the first wins, as in PyTorch."""
+    open = np.ones_like(y, dtype=bool)
+    for o, i in slabs(geometry):
+        won = x[i] == y[o]
+        won &= open[o]
+        open[o] ^= won
+        yield o, i, won
+
+
+def _to_winners(g, x, y, *, geometry):
+    return _put_slabs(((i, g[o] * won) for o, i, won in _winners(x, y, geometry)), x, geometry)
+
+
+def _from_winners(v, x, y, *, geometry):
+    z = np.zeros_like(y)
+    for o, i, won in _winners(x, y, geometry):
+        z[o] += v[i] * won
+    return z
+
+
+# given who wins, pooling is linear: it picks, and its derivative puts back; x and y only say who wins
+pick_winners = op(
+    "max_pool_pick", _from_winners, lambda g, x, y, geometry: put_winners(g, x, y, geometry=geometry), None, None
+)
+put_winners = op(
+    "max_pool_put", _to_winners, lambda v, x, y, geometry: pick_winners(v, x, y, geometry=geometry), None, None
+)
+max_pool = op("max_pool", _max_pool, lambda g, x, y, geometry: put_winners(g, x, y, geometry=geometry))
+
+
+def _winning_places(x, y, geometry):
+    """The places of the maxima in the flattened input, (N, C, *out), int64."""
+    places = np.arange(math.prod(geometry.size), like=x).reshape(geometry.size)
+    index = np.zeros(y.shape, np.int64, like=x)
+    for o, i, won in _winners(x, y, geometry):
+        index[o] += won * places[i]
+    return index
+
+
+# --- the mean ---------------------------------------------------------------------------------------------------------
+
+
+def _avg_pool(x, *, geometry, divisor):
+    """x (N, C, *size) → (N, C, *out): the sum of the slabs over the divisor."""
+    y = np.zeros_like(x, shape=(*x.shape[:2], *geometry.out))
+    for o, i in slabs(geometry):
+        y[o] += x[i]
+    y *= _inverse(divisor, y)
+    return y
+
+
+def _avg_pool_input(g, *, geometry, divisor):
+    """g (N, C, *out) → (N, C, *size)."""
+    g = g * _inverse(divisor, g)
+    return _put_slabs(((i, g[o]) for o, i in slabs(geometry)), g, geometry)
+
+
+def _inverse(divisor, like):
+    """1 / divisor, which is one number, or per dimension a tuple of counts whose product counts: (*out)."""
+    if not isinstance(divisor, tuple):
+        return 1 / divisor
+    scale = np.ones((), like.dtype, like=like)
+    for counts in divisor:
+        scale = scale[..., None] / np.array(counts, like.dtype, like=like)
+    return scale
+
+
+avg_pool = op("avg_pool", _avg_pool, lambda g, geometry, divisor: avg_pool_input(g, geometry=geometry, divisor=divisor))
+avg_pool_input = op(
+    "avg_pool_input", _avg_pool_input, lambda v, geometry, divisor: avg_pool(v, geometry=geometry, divisor=divisor)
+)
+
+
+# --- PyTorch's functions ----------------------------------------------------------------------------------------------
+
+
+def _geometry(name, dims, input, kernel_size, stride, padding, dilation, ceil_mode):
+    if input.ndim not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            f"{name}: the input must be (N, C, …) or (C, …) with {dims} spatial dimensions, got {tuple(input.shape)}"
+        )
+    if not input.is_floating_point():
+        raise NotImplementedError(f"{name}: {input.dtype} is not supported; convert to a floating dtype with .float()")
+    kernel = per_dimension(name, "kernel_size", kernel_size, dims, 1)
+    stride = kernel if stride is None or stride == () else per_dimension(name, "stride", stride, dims, 1)
+    padding = per_dimension(name, "padding", padding, dims)
+    dilation = per_dimension(name, "dilation", dilation, dims, 1)
+    if any(2 * p > d * (k - 1) + 1 for p, k, d in zip(padding, kernel, dilation)):
+        raise RuntimeError(
+            f"{name}: padding {padding} must be at most half of the kernel {kernel}, dilation {dilation} included"
+        )
+    size, pairs = input.array.shape[-dims:], tuple([(p, p) for p in padding])
+    out = window_counts(size, kernel, stride, pairs, dilation)
+    if (
+        ceil_mode
+    ):  # one more window where elements are left over, if it begins inside the input or the padding before it
+        ceiled = window_counts(size, kernel, stride, [(p, p + s - 1) for p, s in zip(padding, stride)], dilation)
+        out = tuple([o - ((o - 1) * s >= n + p) for o, s, n, p in zip(ceiled, stride, size, padding)])
+    if min(out) < 1:
+        raise RuntimeError(
+            f"{name}: the kernel {kernel} with dilation {dilation} does not fit into the input {size} with padding {padding}"
+        )
+    return Geometry(tuple(size), kernel, out, stride, pairs, dilation)
+
+
+def _batched(function, dims, input):
+    """function(input) for an input (N, C, …), or for (C, …) as a batch of one."""
+    return function(input) if input.ndim == dims + 2 else function(input.unsqueeze(0)).squeeze(0)
+
+
+def _max_pooling(name, dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    geometry = _geometry(name, dims, input, kernel_size, stride, padding, dilation, ceil_mode)
+    y = _batched(lambda x: max_pool(x, geometry=geometry), dims, input)
+    if not return_indices:
+        return y
+    batch = (-1, *input.array.shape[-dims - 1 :])
+    places = _winning_places(input.array.reshape(batch), y.array.reshape((-1, *y.array.shape[-dims - 1 :])), geometry)
+    return y, Tensor(places.reshape(y.array.shape))
+
+
+def _avg_pooling(name, dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+    geometry = _geometry(name, dims, input, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override is not None and divisor_override == 0:
+        raise RuntimeError(f"{name}: divisor_override must not be zero")
+    divisor = divisor_override or _counts(geometry, count_include_pad)
+    return _batched(lambda x: avg_pool(x, geometry=geometry, divisor=divisor), dims, input)
+
+
+def _counts(geometry, with_padding):
+    """How many elements each window holds: one number where all hold as many, else per dimension a tuple."""
+    counts = []
+    for n, k, out, s, (pad, _) in zip(*geometry[:5]):
+        low, high = (-pad, n + pad) if with_padding else (0, n)
+        starts = [s * p - pad for p in range(out)]
+        counts.append(tuple([min(start + k, high) - max(start, low) for start in starts]))
+    if all(len(set(row)) == 1 for row in counts):
+        return math.prod(row[0] for row in counts)
+    return tuple(counts)
+
+
+def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The maximum of every window: (N, C, L) or (C, L) → (N, C, out), out as a convolution's, rounded up with ceil_mode.
+
+    stride: kernel_size by default. The padding never wins. return_indices: also the places of the maxima in L, int64.
+    RuntimeError where the padding is more than half of the kernel or no window fits.
+    """
+    return _max_pooling("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """As max_pool1d in two dimensions: (N, C, H, W) or (C, H, W); indices are into the flattened H · W."""
+    return _max_pooling("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """As max_pool1d in three dimensions: (N, C, D, H, W) or (C, D, H, W); indices are into the flattened D · H · W."""
+    return _max_pooling("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of every window: (N, C, L) or (C, L) → (N, C, out), out as a convolution's, rounded up with ceil_mode.
+
+    stride: kernel_size by default. count_include_pad: whether the mean counts the padding's zeros.
+    RuntimeError where the padding is more than half of the kernel or no window fits.
+    """
+    return _avg_pooling("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """As avg_pool1d in two dimensions, (N, C, H, W) or (C, H, W); divisor_override: divide by this instead of the window's size."""
+    return _avg_pooling(
+        "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """As avg_pool2d in three dimensions: (N, C, D, H, W) or (C, D, H, W)."""
+    return _avg_pooling(
+        "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
