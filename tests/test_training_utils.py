@@ -1,0 +1,248 @@
+"""The training loop: the same batches for all, resumed runs that end bit for bit like others, and files that are never half written."""
+
+import json
+import math
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from utils import training_utils
+from utils.data_loaders import Dataset, Split
+from utils.errors import DLFSError
+from utils.files import write_atomically
+from utils.training_utils import CHECKPOINT, LOG, Plan, accuracy, evaluate, train, training_batches
+
+
+class Mean:
+    """A learner whose one weight follows the batches by momentum: any slip in order, state or seed changes it."""
+
+    def __init__(self):
+        self.weight, self.momentum, self.seen, self.seed = np.zeros(3), None, [], None
+
+    def state(self):
+        return {"weight": self.weight.copy()}
+
+    def load_state(self, state):
+        self.weight = state["weight"].copy()
+
+    def use_optimizer(self, name, lr, options):
+        self.lr, self.momentum = lr, np.zeros(3)
+
+    def optimizer_state(self):
+        return {"0.momentum": self.momentum.copy()}
+
+    def load_optimizer_state(self, state):
+        self.momentum = state["0.momentum"].copy()
+
+    def manual_seed(self, seed):
+        self.seed = np.random.default_rng(seed)
+
+    def step(self, inputs, targets):
+        (x,), (y,) = inputs, targets
+        self.seen.append(y.tolist())
+        gradient = self.weight - x.mean(axis=0) + self.seed.standard_normal(3)
+        self.momentum = 0.9 * self.momentum + gradient
+        self.weight = self.weight - self.lr * self.momentum
+        return float((gradient**2).sum())
+
+    def predict(self, inputs, targets):
+        return float(((inputs[0] - self.weight) ** 2).mean()), (inputs[0] * self.weight,)
+
+
+class Silent:
+    def step(self, epoch, examples, loss):
+        pass
+
+    def epoch(self, row):
+        pass
+
+
+def dataset(n=50):
+    rng = np.random.default_rng(0)
+    splits = [Split(rng.standard_normal((m, 3)), np.arange(m) % 3) for m in (n, 12, 13)]
+    return Dataset("noise", *splits)
+
+
+PLAN = Plan(epochs=6, batch_size=8, lr=0.1, seed=3)
+
+
+def test_every_example_once_an_epoch_in_an_order_of_seed_and_epoch():
+    split = Split(np.arange(50.0)[:, None], np.arange(50))
+
+    def epoch(plan, number):
+        batches = list(training_batches(split, plan, number))
+        assert [size for _, _, size in batches] == [8] * 6 + [2]
+        for (x,), (y,), size in batches:
+            assert len(x) == len(y) == size and (x[:, 0] == y).all()
+        return [int(y) for _, (ys,), _ in batches for y in ys]
+
+    first = epoch(PLAN, 1)
+    assert sorted(first) == list(range(50)) and first != list(range(50))
+    assert first == epoch(PLAN, 1)
+    assert first != epoch(PLAN, 2) and first != epoch(replace(PLAN, seed=4), 1)
+
+
+def test_two_learners_see_the_same_batches(tmp_path):
+    learners = [Mean(), Mean()]
+    for number, learner in enumerate(learners):
+        train(learner, dataset(), PLAN, tmp_path / str(number), Silent())
+    assert learners[0].seen == learners[1].seen and len(learners[0].seen) == 6 * 7
+
+
+def test_what_a_batch_draws_depends_on_seed_epoch_and_step_alone():
+    plan = replace(PLAN, make_batch=lambda x, y, rng: ((x, rng.standard_normal(3)), (y,)))
+    draws = [[inputs[1].tolist() for inputs, _, _ in training_batches(dataset().train, plan, 2)] for _ in range(2)]
+    assert draws[0] == draws[1] and draws[0][0] != draws[0][1]
+
+
+class StopAfter(Silent):
+    """Ctrl-C at the n-th step."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def step(self, epoch, examples, loss):
+        self.steps -= 1
+        if not self.steps:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("steps", [1, 7, 8, 20, 41, 42])
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, steps):
+    whole, stopped, resumed = Mean(), Mean(), Mean()
+    rows = train(whole, dataset(), PLAN, tmp_path / "whole", Silent())
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, dataset(), PLAN, tmp_path / "stopped", StopAfter(steps))
+    again = train(resumed, dataset(), PLAN, tmp_path / "stopped", Silent())
+    assert resumed.weight.tobytes() == whole.weight.tobytes() and resumed.momentum.tobytes() == whole.momentum.tobytes()
+    assert stopped.seen[: 7 * ((steps - 1) // 7)] + resumed.seen == whole.seen
+
+    def but_seconds(rows):
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+    assert but_seconds(rows) == but_seconds(again)
+    log = [json.loads(line) for line in (tmp_path / "stopped" / LOG).read_text().splitlines()]
+    assert log == again and [row["epoch"] for row in log] == [0, 1, 2, 3, 4, 5, 6, 6]
+
+
+def test_a_finished_run_can_be_trained_on(tmp_path):
+    long, short = Mean(), Mean()
+    train(long, dataset(), replace(PLAN, epochs=9), tmp_path / "long", Silent())
+    train(Mean(), dataset(), PLAN, tmp_path / "short", Silent())
+    train(short, dataset(), replace(PLAN, epochs=9), tmp_path / "short", Silent())
+    assert short.weight.tobytes() == long.weight.tobytes()
+
+
+def test_rows_hold_losses_and_metrics_of_the_right_splits(tmp_path):
+    learner, data = Mean(), dataset()
+    rows = train(learner, data, PLAN, tmp_path, Silent())
+    assert set(rows[0]) == {"epoch", "valid_loss", "valid_accuracy"}
+    assert set(rows[1]) == {"epoch", "train_loss", "valid_loss", "valid_accuracy", "seconds"}
+    assert set(rows[-1]) == {"epoch", "test_loss", "test_accuracy"}
+    for name, split in (("valid", data.valid), ("test", data.test)):
+        expected = ((split.x - learner.weight) ** 2).mean()
+        row = rows[-2] if name == "valid" else rows[-1]
+        assert row[f"{name}_loss"] == pytest.approx(expected, rel=1e-12)
+        right = ((split.x * learner.weight).argmax(axis=1) == split.y).mean()
+        assert row[f"{name}_accuracy"] == pytest.approx(right, rel=1e-12)
+
+
+def test_evaluation_in_batches_is_the_mean_over_the_examples():
+    learner, split = Mean(), dataset(50).train
+    whole, parts = (evaluate(learner, split, PLAN, "x", batch_size=size) for size in (50, 7))
+    assert whole == pytest.approx(parts, rel=1e-12)
+
+
+def test_accuracy_counts_positions_of_sequences_too():
+    logits = np.zeros((2, 3, 4))
+    logits[0, :, 1] = logits[1, :, 2] = 1
+    assert accuracy((logits,), np.array([[1, 1, 0], [2, 2, 2]])) == pytest.approx(5 / 6)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpoint(tmp_path):
+    class Diverging(Mean):
+        def step(self, inputs, targets):
+            loss = super().step(inputs, targets)
+            return math.nan if len(self.seen) == 16 else loss
+
+    with pytest.raises(
+        DLFSError, match=rf"the loss became nan in epoch 3; .*checkpoint of epoch 2 is whole: {tmp_path}/"
+    ):
+        train(Diverging(), dataset(), PLAN, tmp_path, Silent())
+    assert len(train(Mean(), dataset(), replace(PLAN, epochs=2), tmp_path, Silent())) == 4
+
+
+# --------------------------------------------------------------------------------------------------- The files
+
+
+def test_the_checkpoint_holds_the_weights_under_their_own_names(tmp_path):
+    learner = Mean()
+    train(learner, dataset(), PLAN, tmp_path, Silent())
+    tensors = load_file(tmp_path / CHECKPOINT)
+    np.testing.assert_array_equal(tensors["weight"], learner.weight)
+    assert set(tensors) == {"weight", "optimizer.0.momentum"}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    for step in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, stop)
+            with pytest.raises(KeyboardInterrupt):
+                write_atomically(path, b"new and longer")
+        assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
+    write_atomically(path, "neu")
+    assert path.read_text() == "neu" and os.listdir(tmp_path) == ["file"]
+
+
+def test_the_data_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    calls = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (calls.append(name), real(*args))[1])
+    write_atomically(tmp_path / "file", b"data")
+    assert calls[:2] == ["fsync", "replace"]
+
+
+def test_ctrl_c_while_a_checkpoint_is_written_leaves_the_one_before(tmp_path, monkeypatch):
+    train(Mean(), dataset(), replace(PLAN, epochs=2), tmp_path, Silent())
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def stop(path, content):
+        if path.name == CHECKPOINT:
+            raise KeyboardInterrupt
+        write_atomically(path, content)
+
+    monkeypatch.setattr(training_utils, "write_atomically", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(Mean(), dataset(), PLAN, tmp_path, Silent())
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    monkeypatch.undo()
+    resumed, whole = Mean(), Mean()
+    train(resumed, dataset(), PLAN, tmp_path, Silent())
+    train(whole, dataset(), PLAN, tmp_path / "whole", Silent())
+    assert resumed.weight.tobytes() == whole.weight.tobytes()
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "foreign"])
+def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path, damage):
+    train(Mean(), dataset(), PLAN, tmp_path, Silent())
+    path = tmp_path / CHECKPOINT
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-8])
+    elif damage == "text":
+        path.write_text("not a checkpoint")
+    else:
+        save_file({"weight": np.zeros(3)}, path)
+    message = "no checkpoint of `dlfs train`" if damage == "foreign" else "cannot be read as a checkpoint"
+    with pytest.raises(DLFSError, match=message) as error:
+        train(Mean(), dataset(), PLAN, tmp_path, Silent())
+    assert str(path) in str(error.value)
