@@ -1,6 +1,21 @@
 """torch.nn.functional's names: the functions of `ops/` that layers are made of. Each is defined in its family's file."""
 
-from ..ops.activation import gelu, log_softmax, relu, silu, softmax
+from ..ops.activation import (
+    elu,
+    gelu,
+    glu,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    prelu,
+    relu,
+    relu6,
+    selu,
+    silu,
+    softmax,
+    softplus,
+)
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.gather import embedding, one_hot
@@ -9,7 +24,8 @@ from ..ops.loss import cross_entropy
 from ..ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 
 __all__ = [
-    "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    "cross_entropy", "embedding", "fold", "gelu", "linear", "log_softmax", "max_pool1d", "max_pool2d", "max_pool3d", "one_hot", "relu",
-    "sigmoid", "silu", "softmax", "tanh", "unfold",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "cross_entropy", "elu", "embedding", "fold", "gelu", "glu", "hardtanh", "leaky_relu",
+    "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "max_pool3d", "one_hot", "prelu", "relu",
+    "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh", "unfold",
 ]  # fmt: skip

@@ -4,11 +4,21 @@ import math
 
 import numpy as np
 
-from ..tensor import method
+from ..tensor import Tensor, method
 from . import elementwise, special
 from .define import op
+from .dims import dim_of
 
-__all__ = ["softmax", "log_softmax"]
+__all__ = ["softmax", "log_softmax", "prelu", "selu"]
+
+
+def floating(name, x):
+    """x itself; TypeError where it is no Tensor, RuntimeError where it holds no floating-point numbers."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}: expected a Tensor, got {type(x).__name__}; framework.tensor(...) makes one")
+    if x.array.dtype.kind != "f":
+        raise RuntimeError(f"{name}: needs a floating-point tensor, got {x.dtype}; convert it with .float()")
+    return x
 
 
 # --- over one dimension -----------------------------------------------------------------------------------------------
@@ -49,27 +59,23 @@ def _prepared(name, x, dim, dtype):
         raise NotImplementedError(
             f"{name}: dim=None, the choice of a dimension by rank, is not supported; name the dimension"
         )
-    x = x if dtype is None or x.dtype == dtype else x.to(dtype)
-    if x.dtype.kind != "f":
-        raise RuntimeError(
-            f"{name}: needs a floating-point tensor, got {x.dtype}; give dtype=, or convert with .float()"
-        )
-    if not -max(x.ndim, 1) <= dim < max(x.ndim, 1):
-        raise IndexError(f"{name}: dim={dim} does not exist in shape {tuple(x.shape)}")
-    return x if x.ndim else x.reshape((1,))
+    x = floating(name, x if dtype is None or x.dtype == dtype else x.to(dtype))
+    return (x if x.ndim else x.reshape(1)), dim_of(name, dim, x.ndim)
 
 
 @method()
 def softmax(input, dim=None, dtype=None):
     """exp(x) / Σ exp(x) along dim. dtype: what the input is converted to first."""
-    y = _softmax(_prepared("softmax", input, dim, dtype), dim=dim)
+    x, dim = _prepared("softmax", input, dim, dtype)
+    y = _softmax(x, dim=dim)
     return y if input.ndim else y.reshape(())
 
 
 @method()
 def log_softmax(input, dim=None, dtype=None):
     """x − log Σ exp(x) along dim. dtype: what the input is converted to first."""
-    y = _log_softmax(_prepared("log_softmax", input, dim, dtype), dim=dim)
+    x, dim = _prepared("log_softmax", input, dim, dtype)
+    y = _log_softmax(x, dim=dim)
     return y if input.ndim else y.reshape(())
 
 
@@ -138,7 +144,12 @@ def gelu(input, approximate="none"):
     """x Φ(x), with Φ the normal distribution's cumulative function; approximate="tanh": GPT-2's ½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
     if approximate not in _gelu:
         raise RuntimeError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
-    return _gelu[approximate](input)
+    return _gelu[approximate](floating("gelu", input))
+
+
+def _sigma(x):
+    """The sigmoid, of an array or a Tensor."""
+    return elementwise.sigmoid(x) if isinstance(x, Tensor) else special.sigmoid(x)
 
 
 def _silu_forward(x):
@@ -147,16 +158,39 @@ def _silu_forward(x):
 
 
 def _silu_slope(g, saved, x):
-    sigma = elementwise.sigmoid(x) if saved is None else saved
+    sigma = _sigma(x) if saved is None else saved
     return g * (sigma * (1 + x * (1 - sigma)))
 
 
 _silu = op("silu", _silu_forward, _silu_slope)
+_leaky_relu = op(
+    "leaky_relu",
+    lambda x, *, slope: np.where(x > 0, x, slope * x),
+    lambda g, x, slope: np.where(x > 0, g, slope * g),
+)
+_elu = op(
+    "elu",
+    lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    lambda g, x, y, alpha: np.where(x > 0, g, g * (y + alpha)),
+)
+_hardtanh = op(
+    "hardtanh",
+    lambda x, *, low, high: np.minimum(np.maximum(x, low), high),
+    lambda g, x, low, high: g * ((x > low) & (x < high)),
+)
+_softplus = op(
+    "softplus",
+    lambda x, *, beta, threshold: np.where(
+        x * beta > threshold, x, np.log1p(np.exp(np.minimum(x * beta, threshold))) / beta
+    ),
+    lambda g, x, beta, threshold: np.where(x * beta > threshold, g, g * _sigma(x * beta)),
+)
+_logsigmoid = op("logsigmoid", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), lambda g, x: g * _sigma(-x))
 
 
-def silu(input, inplace=False):
-    """x σ(x)."""
-    return finish(input, _silu(input), inplace)
+def finish(input, result, inplace):
+    """The result, or with `inplace` the input with the result written into it."""
+    return input.write(result) if inplace else result
 
 
 def relu(input, inplace=False):
@@ -164,6 +198,64 @@ def relu(input, inplace=False):
     return finish(input, elementwise.relu(input), inplace)
 
 
-def finish(input, result, inplace):
-    """The result, or with `inplace` the input with the result written into it."""
-    return input.write(result) if inplace else result
+def relu6(input, inplace=False):
+    """min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """x limited to [min_val, max_val]; no gradient passes at the limits."""
+    return finish(input, _hardtanh(floating("hardtanh", input), low=min_val, high=max_val), inplace)
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """x where x > 0, negative_slope · x elsewhere."""
+    return finish(input, _leaky_relu(floating("leaky_relu", input), slope=negative_slope), inplace)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """x where x > 0, alpha · (exp(x) − 1) elsewhere."""
+    return finish(input, _elu(floating("elu", input), alpha=alpha), inplace)
+
+
+def selu(input, inplace=False):
+    """scale · elu(x, alpha), with the two constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    alpha, scale = 1.6732632423543772, 1.0507009873554805
+    return finish(input, scale * elu(input, alpha), inplace)
+
+
+def silu(input, inplace=False):
+    """x σ(x)."""
+    return finish(input, _silu(floating("silu", input)), inplace)
+
+
+def softplus(input, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta · x)) / beta; x itself where beta · x > threshold."""
+    return _softplus(floating("softplus", input), beta=beta, threshold=threshold)
+
+
+def logsigmoid(input):
+    """log σ(x), without overflow."""
+    return _logsigmoid(floating("logsigmoid", input))
+
+
+@method()
+def prelu(input, weight):
+    """x where x > 0, weight · x elsewhere; weight has one element, or one for each channel (dimension 1)."""
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or weight.numel() not in (1, channels):
+        raise RuntimeError(
+            f"prelu: weight {tuple(weight.shape)} must have 1 element or one for each of the {channels} channels of {tuple(input.shape)}"
+        )
+    if weight.numel() > 1:
+        weight = weight.reshape((-1,) + (1,) * (input.ndim - 2))
+    return elementwise.where(input > 0, input, weight * input)
+
+
+def glu(input, dim=-1):
+    """a σ(b), where a and b are the halves of the input along dim."""
+    size = input.shape[dim_of("glu", dim, input.ndim)] if input.ndim else 1
+    if size % 2:
+        raise RuntimeError(f"glu: dimension {dim} of {tuple(input.shape)} has size {size}, which cannot be halved")
+    a, b = input.narrow(dim, 0, size // 2), input.narrow(dim, size // 2, size // 2)
+    return a * b.sigmoid()
