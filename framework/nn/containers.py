@@ -218,9 +218,9 @@ class _Values(Module):
             value = self[key]
             if isinstance(value, Tensor):
                 kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-                yield f"({key}): {kind} containing: [{value.dtype} of size {'x'.join(map(str, value.shape))}]"
+                yield f"  ({key}): {kind} containing: [{value.dtype} of size {'x'.join(map(str, value.shape))}]"
             else:
-                yield f"({key}): Object of type: {type(value).__name__}"
+                yield f"  ({key}): Object of type: {type(value).__name__}"
 
     def extra_repr(self):
         return "\n".join(self._lines(self.keys() if isinstance(self, ParameterDict) else range(len(self))))

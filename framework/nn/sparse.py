@@ -67,7 +67,7 @@ class _Table(Module):
 
     def extra_repr(self):
         parts = [f"{self.num_embeddings}, {self.embedding_dim}"]
-        parts += [f"{name}={getattr(self, name)}" for name, default in self._shown if getattr(self, name) != default]
+        parts += [f"{name}={getattr(self, name)!r}" for name, default in self._shown if getattr(self, name) != default]
         return ", ".join(parts)
 
 
