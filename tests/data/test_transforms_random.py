@@ -300,7 +300,7 @@ def test_mixup_and_cutmix_are_torchvisions(monkeypatch, own, corner):
         with monkeypatch.context() as patch:
             patch.setattr(theirs, "_dist", type("Fixed", (), {"sample": staticmethod(lambda _: own)}))
             drawn = [torch.tensor([x]), torch.tensor([y])]
-            patch.setattr(torch, "randint", lambda *_, **__: drawn.pop(0))
+            patch.setattr(torch, "randint", lambda *_, drawn=drawn, **__: drawn.pop(0))
             expected = theirs(images, labels)
             patch.setattr(backend, "random", lambda _=None: Scripted(own, [x, y]))
             result = getattr(transforms, name)(num_classes=5)(images.numpy(), labels.numpy())

@@ -1,0 +1,19 @@
+"""Text: tokenisers that are trained or loaded, vocabularies, padding and masking."""
+
+from .batching import mask_tokens, pad_batch
+from .bpe import BPETokenizer
+from .vocab import Vocab, build_vocab_from_iterator
+from .wordpiece import WordPieceTokenizer
+from .words import CharTokenizer, WordTokenizer, basic_tokenize
+
+__all__ = [
+    "BPETokenizer",
+    "CharTokenizer",
+    "Vocab",
+    "WordPieceTokenizer",
+    "WordTokenizer",
+    "basic_tokenize",
+    "build_vocab_from_iterator",
+    "mask_tokens",
+    "pad_batch",
+]
