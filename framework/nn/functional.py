@@ -1,5 +1,6 @@
 """torch.nn.functional's names: the functions of `ops/` that layers are made of. Each is defined in its family's file."""
 
+from ..absent import refuse_missing
 from ..ops.activation import (
     elu,
     gelu,
@@ -30,3 +31,5 @@ __all__ = [
     "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "max_pool3d", "one_hot", "prelu",
     "relu", "relu6", "rms_norm", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh", "unfold",
 ]  # fmt: skip
+
+__getattr__ = refuse_missing(globals(), "torch.nn.functional")
