@@ -18,7 +18,7 @@ from dlfs.studies import Study
 
 BOUND = 1e-10
 STEPS = 10
-QUANTITIES = ("output", "loss", "input gradient", "parameter gradient", "ten steps", "then eval")
+QUANTITIES = ("output", "loss", "input gradient", "parameter gradient", "ten steps", "output after")
 
 
 @dataclass
@@ -188,7 +188,7 @@ def differences(a: Measurement, b: Measurement, zero_gradients: Iterable[str] = 
         "loss": Difference(relative(a.loss, b.loss)),
         "parameter gradient": gradients_difference(a.gradients, b.gradients, zero_gradients),
         "ten steps": Difference(relative(a.losses, b.losses)),
-        "then eval": outputs_difference(a.outputs_after, b.outputs_after),
+        "output after": outputs_difference(a.outputs_after, b.outputs_after),
     }
     if a.input_gradient is not None or b.input_gradient is not None:
         found["input gradient"] = Difference(relative(a.input_gradient, b.input_gradient))

@@ -12,6 +12,7 @@ from dlfs.levels import TITLES
 from dlfs.studies import Study
 from utils.errors import DLFSError
 from utils.files import write_atomically
+from utils.progress import figure
 from utils.training_utils import LOG, read_log
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
@@ -63,38 +64,54 @@ def summary(folder: Path, epochs: int) -> dict[str, float]:
 # ------------------------------------------------------------------------------------------------------- Showing
 
 
-def percent_or_number(quantity: str, values: list[float]) -> str:
-    """A figure over its seeds: the mean, and how far the seeds spread."""
-    scale, digits, unit = (100, 2, " %") if quantity.endswith("accuracy") else (1, 4, "")
-    low, high = (f"{scale * value:.{digits}f}" for value in (min(values), max(values)))
-    mean = f"{scale * sum(values) / len(values):.{digits}f}{unit}"
-    return mean if len(values) == 1 else f"{mean} ({low} to {high}, {len(values)} seeds)"
+def over_seeds(quantity: str, values: list[float]) -> str:
+    """A figure over its seeds: the mean and, for a metric, from where to where it goes."""
+    mean = figure(quantity, sum(values) / len(values))
+    if len(values) == 1 or quantity in ("seconds", "train_loss", "test_loss"):
+        return mean
+    low, high = (figure(quantity, value).removesuffix(" %") for value in (min(values), max(values)))
+    return f"{mean} ({low} to {high})"
+
+
+def by_data(runs: list[Run]) -> dict[str, list[Run]]:
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run["data"], []).append(run)
+    return groups
 
 
 def table(runs: list[Run]) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of the results table: a row for each data set and level, over all seeds that were run."""
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        for level in run["levels"]:
-            groups.setdefault((run["data"], level), []).append(run)
     quantities = list(dict.fromkeys(key for run in runs for figures in run["levels"].values() for key in figures))
     quantities.remove("seconds")
-    head = ["data", "level", "epochs", *(quantity.replace("_", " ") for quantity in quantities), "seconds an epoch"]
+    head = [
+        "data",
+        "level",
+        "epochs",
+        "seeds",
+        *(quantity.replace("_", " ") for quantity in quantities),
+        "an epoch took",
+    ]
     rows = []
-    for (data, level), seeds in groups.items():
-        cells = [data, TITLES[level], str(seeds[0]["epochs"])]
-        for quantity in quantities:
-            values = [run["levels"][level][quantity] for run in seeds if quantity in run["levels"][level]]
-            cells.append(percent_or_number(quantity, values) if values else "")
-        seconds = [run["levels"][level]["seconds"] for run in seeds]
-        rows.append([*cells, f"{sum(seconds) / len(seconds):.1f}"])
+    for data, seeds in by_data(runs).items():
+        for level in dict.fromkeys(level for run in seeds for level in run["levels"]):
+            found = [run["levels"][level] for run in seeds if level in run["levels"]]
+            cells = [data, TITLES[level], str(seeds[0]["epochs"]), str(len(found))]
+            for quantity in [*quantities, "seconds"]:
+                values = [figures[quantity] for figures in found if quantity in figures]
+                cells.append(over_seeds(quantity, values) if values else "")
+            rows.append(cells)
     return head, rows
 
 
-def provenance(run: Run) -> str:
-    """Where a run's figures come from: command, versions, machine, day."""
-    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    return f"`{run['command']}`, seed {run['seed']}; {versions}; {run['machine']}; {run['started'][:10]}"
+def provenance(runs: list[Run]) -> list[str]:
+    """Where the figures come from: for each data set, machine and day a line with the versions and the commands."""
+    lines: dict[str, list[str]] = {}
+    for run in runs:
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        place = f"{run['data']}: {versions}; {run['machine']}; {run['started'][:10]}"
+        lines.setdefault(place, []).append(f"`{run['command']}`")
+    return [f"{place}; {', '.join(commands)}" for place, commands in lines.items()]
 
 
 def markdown(study: Study) -> str:
@@ -105,12 +122,12 @@ def markdown(study: Study) -> str:
     head, rows = table(runs)
     lines = [head, ["---"] * len(head), *rows]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    text += "\nWritten by `dlfs results " + study.number + " --write` from the recorded runs:\n\n"
-    text += "".join(f"- {provenance(run)}\n" for run in runs)
-    pictures = sorted((study.folder / "results").glob("*.png"))
-    return text + "".join(
-        f"\n![The curves of {path.stem}, all levels on each other](results/{path.name})\n" for path in pictures
-    )
+    text += f"\nWritten by `dlfs results {study.number} --write` from the runs recorded in [`results/`](results):\n\n"
+    text += "".join(f"- {line}\n" for line in provenance(runs))
+    for data, seeds in by_data(runs).items():
+        picture = f"results/{data}-seed{seeds[0]['seed']}.png"
+        text += f"\n![Training loss and validation accuracy on {data}, all levels on each other]({picture})\n"
+    return text
 
 
 def readme_with_results(study: Study) -> tuple[Path, str, str]:
@@ -127,11 +144,11 @@ def readme_with_results(study: Study) -> tuple[Path, str, str]:
     return path, text, before + BEGIN + markdown(study) + END + after
 
 
-def accuracies(study: Study) -> str:
-    """In a few words, what the recorded runs reached: mnist 97.7 to 97.9 %."""
+def accuracies(study: Study) -> list[str]:
+    """What the recorded runs reached on the test set, over levels and seeds: mnist 97.3–97.9 %."""
     found: dict[str, list[float]] = {}
     for run in recorded_runs(study):
         for figures in run["levels"].values():
             if "test_accuracy" in figures:
                 found.setdefault(run["data"], []).append(100 * figures["test_accuracy"])
-    return ", ".join(f"{data} {min(values):.1f} to {max(values):.1f} %" for data, values in found.items())
+    return [f"{data} {min(values):.1f}–{max(values):.1f} %" for data, values in found.items()]

@@ -53,7 +53,7 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
                 )
             axes.set(xlabel="epoch", ylabel=quantity)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.legend()
+        figure.axes[0].legend()
         picture = io.BytesIO()
         figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -60,19 +61,21 @@ def command(
 
 def show_comparisons(show: Console, study: Study, variant: str, comparisons: list[Comparison]) -> None:
     """A table of every level against L3, with initial and with loud weights, and the verdict over all pairs."""
-    table = Table(title=f"{study.fact('NAME')}: {variant}", title_justify="left", title_style="bold")
-    table.add_column("weights")
-    table.add_column("level")
+    reference = reference_of(comparisons[0])
+    show.print(Text(f"{study.fact('NAME')}: {variant}", "bold"))
+    show.print(f"Relative differences from {comparisons[0].titles[reference]}:")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("level", no_wrap=True)
     for quantity in QUANTITIES:
-        table.add_column(quantity, justify="left" if quantity == "parameter gradient" else "right")
+        table.add_column(quantity.replace(" ", "\n"), overflow="fold")
     for comparison in comparisons:
-        reference = reference_of(comparison)
-        for number, (name, title) in enumerate(comparison.titles.items()):
-            cells: list[Any] = ["reference"] + [""] * (len(QUANTITIES) - 1)
-            if name != reference:
-                found = comparison.pair(name, reference).differences
-                cells = [cell(quantity, found.get(quantity)) for quantity in QUANTITIES]
-            table.add_row(comparison.weights if number == 0 else "", title, *cells)
+        table.add_row(Text(f"{comparison.weights} weights", "italic"))
+        for name, title in comparison.titles.items():
+            if name == reference:
+                table.add_row(title, *["ref."] * len(QUANTITIES), style="dim")
+                continue
+            found = comparison.pair(name, reference).differences
+            table.add_row(title, *(cell(quantity, found.get(quantity)) for quantity in QUANTITIES))
         table.add_section()
     show.print(table)
     for comparison in comparisons:
@@ -94,31 +97,30 @@ def cell(quantity: str, difference: Difference | None) -> Text:
 
 
 def number(value: float) -> str:
-    return "0" if value == 0 else "∞" if math.isinf(value) else f"{value:.1e}"
+    return "0" if value == 0 else "∞" if math.isinf(value) else f"{value:.0e}"
 
 
 def verdict(study: Study, variant: str, comparison: Comparison) -> Text:
     """One line: all pairs agree, or which differ most and how to see where."""
     pair = comparison.worst
     difference = pair.differences[pair.worst]
-    names = f"{comparison.titles[pair.a]} and {comparison.titles[pair.b]}"
-    where = f"{pair.worst}{f' of {difference.where}' if difference.where else ''}"
-    weights = f"{comparison.weights} weights"
-    if comparison.ok:
-        text = f"✓ {weights}: all {len(comparison.pairs)} pairs agree. Largest difference {number(difference.value)} ({where}), bound {BOUND:.0e}"
-        return Text(text, "green")
-    text = f"✗ {weights}: "
     bad = sum(not pair.ok for pair in comparison.pairs)
+    apart = f"{number(difference.value)} apart at most, bound {BOUND:.0e}"
+    if comparison.ok:
+        return Text(f"✓ {comparison.weights} weights: all {len(comparison.pairs)} pairs agree, {apart}", "green")
+    said = []
     if bad:
-        text += (
-            f"{bad} of {len(comparison.pairs)} pairs differ, {names} most: {where} by {number(difference.value)}, bound {BOUND:.0e}. "
-            f"See where: dlfs compare {study.number} --variant {variant} --trace"
-        )
+        names = f"{comparison.titles[pair.a]} and {comparison.titles[pair.b]}"
+        where = f"{pair.worst}{f' of {difference.where}' if difference.where else ''}"
+        said.append(f"{bad} of {len(comparison.pairs)} pairs differ, {apart}: {names} in the {where}.")
+        said.append(f"See where: dlfs compare {study.number} --variant {variant} --trace")
     if comparison.noisy:
-        text += f" ZERO_GRADIENTS says that these gradients are zero, and they are not: {', '.join(comparison.noisy)}."
-    if not bad and comparison.silent:
-        text += f"these gradients are zero at every level, so nothing was compared: {', '.join(comparison.silent)}"
-    return Text(text, "bold red")
+        said.append(f"Not zero, as ZERO_GRADIENTS says, are the gradients of {', '.join(comparison.noisy)}.")
+    if comparison.silent:
+        said.append(
+            f"Zero at every level, so that nothing is compared, are the gradients of {', '.join(comparison.silent)}."
+        )
+    return Text(f"✗ {comparison.weights} weights: {' '.join(said)}", "bold red")
 
 
 # ----------------------------------------------------------------------------------------------------- The trace
@@ -141,7 +143,7 @@ def show_trace(
         level.load_state(start.state)
     steps = compare_traces(first, second, start.inputs, start.targets)
     parting = next((step for step in steps if not step.ok), None)
-    table = Table("name", "shape", "difference", "")
+    table = Table("name", "shape", "difference", "", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for step in steps:
         mark = "here they part" if step is parting else "ok" if step.ok else "differs"
         style = "bold red" if step is parting else "" if step.ok else "red"

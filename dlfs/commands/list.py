@@ -3,13 +3,14 @@
 import json
 
 import click
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from dlfs.results import accuracies
 from dlfs.studies import Study, all_studies
 
-COLUMNS = {"by-hand": "L1 by hand", "engine": "L1 engine", "lowlevel": "L2", "paper": "L3"}
+COLUMNS = {"by-hand": "L1\nhand", "engine": "L1\nengine", "lowlevel": "L2", "paper": "L3"}
 
 
 def standing(study: Study) -> str:
@@ -19,7 +20,7 @@ def standing(study: Study) -> str:
         return f"names {', '.join(missing)}, which is not there"
     if not study.levels:
         return "not written yet"
-    return accuracies(study) or "no run recorded"
+    return "\n".join(accuracies(study)) or "no run recorded"
 
 
 @click.command("list")
@@ -45,7 +46,17 @@ def command(as_json: bool) -> None:
         ]
         click.echo(json.dumps(facts, indent=1))
         return
-    table = Table("", "model", "tier", "after", *COLUMNS.values(), "L4", "stands")
+    table = Table(
+        "",
+        "model",
+        "tier",
+        "after",
+        *COLUMNS.values(),
+        "L4",
+        Column("stands", no_wrap=True),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for study in studies:
         marks = ["✓" if level in study.levels else "·" for level in COLUMNS]
         marks.append("✓" if (study.folder / "analysis").is_dir() else "·")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -41,9 +42,9 @@ def command(model: str, record: Path | None, write: bool, check: bool) -> None:
         )
         return
     head, rows = results.table(runs)
-    table = Table(*head)
+    table = Table(*head, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-    for run in runs:
-        click.echo(results.provenance(run))
+    for line in results.provenance(runs):
+        click.echo(line)

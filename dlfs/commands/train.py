@@ -16,6 +16,7 @@ from typing import Any
 import click
 import numpy as np
 from click.core import ParameterSource
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -255,7 +256,7 @@ def draw(study: Study, run: Run, histories: dict[str, list[Row]], path: Path) ->
 
 
 def curve(rows: list[Row], key: str) -> tuple[list[float], list[float]]:
-    points = [(row["epoch"], row[key]) for row in rows if key in row]
+    points = [(row["epoch"], row[key]) for row in rows if key in row and row["epoch"] > 0]
     return [x for x, _ in points], [y for _, y in points]
 
 
@@ -265,7 +266,13 @@ def show_summary(console: Console, histories: dict[str, list[Row]]) -> None:
     for level, rows in histories.items():
         lasts[level] = {**rows[-2], **rows[-1], "seconds": sum(row.get("seconds", 0) for row in rows)}
     quantities = [key for key in next(iter(lasts.values())) if key not in ("epoch", "seconds")]
-    table = Table("level", *(key.replace("_", " ") for key in quantities), "training took")
+    table = Table(
+        "level",
+        *(key.replace("_", " ") for key in quantities),
+        "training took",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for level, last in lasts.items():
         table.add_row(
             TITLES[level], *(figure(key, last[key]) for key in quantities), figure("seconds", last["seconds"])
