@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from dlfs import results
 from dlfs.cli import main
@@ -18,6 +18,7 @@ from dlfs.levels import build_level
 from dlfs.studies import ROOT, all_studies, find_study
 from utils.data_loaders import Dataset, Split, load
 from utils.errors import DLFSError
+from utils.training_utils import read_checkpoint
 
 LEVELS = ("by-hand", "engine", "lowlevel", "paper")
 
@@ -51,9 +52,8 @@ def test_all_levels_write_a_log_a_checkpoint_and_one_picture(trained):
         assert [row["epoch"] for row in rows] == [0, 1, 2, 3, 3]
         assert rows[3]["train_loss"] < rows[1]["train_loss"] and rows[4]["test_accuracy"] > 0.6
         tensors = load_file(folder / level / "checkpoint.safetensors")
-        assert {name for name in tensors if not name.startswith("optimizer.")} == {
-            "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"
-        }  # fmt: skip
+        names = {name for name in tensors if not name.startswith("optimizer.")}
+        assert names == {"model.fc1.weight", "model.fc1.bias", "model.fc2.weight", "model.fc2.bias"}
         assert sum(name.startswith("optimizer.") for name in tensors) == 4 * 3  # step and two moments each
     assert out.count("epoch 3/3") == 4 and "valid accuracy" in out and "In no epoch do the training losses" in out
     assert "\x1b" not in out  # plain lines where it is no terminal
@@ -298,19 +298,17 @@ def test_results_check_fails_on_a_typed_number(capsys, study, trained, monkeypat
     assert status == 1 and "dlfs results 02 --write" in err
 
 
-def test_weights_of_a_checkpoint_load_at_every_level(trained, tmp_path):
+def test_weights_of_a_checkpoint_load_at_every_level(trained):
     """One state dict, every level: what one level learnt, another goes on with."""
     folder, _ = trained
     study = find_study("02")
     config = study.recipe("digits")[1]["config"]
-    tensors = load_file(folder / "by-hand" / "checkpoint.safetensors")
-    state = {name: array for name, array in tensors.items() if not name.startswith("optimizer.")}
-    save_file(state, tmp_path / "weights.safetensors")
+    state = read_checkpoint(folder / "by-hand" / "checkpoint.safetensors")["model"]
     test = load("digits").test
     predictions = []
     for name in LEVELS:
         level = build_level(study, name, config)
-        level.load_state(load_file(tmp_path / "weights.safetensors"))
+        level.load_state(state)
         predictions.append(level.predict((test.x.reshape(len(test), -1),), (test.y,))[1][0])
     for logits in predictions:
         np.testing.assert_allclose(logits, predictions[0], rtol=0, atol=1e-5 * np.abs(predictions[0]).max())

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from framework import serialization
 from utils.data_loaders import Dataset, Split
 from utils.errors import DLFSError
 from utils.files import write_atomically
@@ -131,42 +132,34 @@ def evaluate(learner: Learner, split: Split, plan: Plan, name: str, batch_size: 
 
 
 def save(learner: Learner, folder: Path, rows: list[Row]) -> None:
-    """Write the log, and the checkpoint: weights under their names, the optimizer's tensors, the rows so far as JSON."""
-    from safetensors.numpy import save as to_bytes
-
+    """Write the log, and the checkpoint: the weights, the optimizer's tensors, and the rows so far."""
     write_log(folder, rows)
-    optimizer = {f"optimizer.{name}": array for name, array in learner.optimizer_state().items()}
-    tensors = {name: np.ascontiguousarray(array) for name, array in {**learner.state(), **optimizer}.items()}
-    write_atomically(folder / CHECKPOINT, to_bytes(tensors, {"format": "dlfs", "rows": json.dumps(rows)}))
+    checkpoint = {"model": learner.state(), "optimizer": learner.optimizer_state(), "rows": rows}
+    serialization.save(checkpoint, folder / CHECKPOINT)
 
 
 def resume(learner: Learner, plan: Plan, folder: Path) -> list[Row]:
     """Give the learner its optimizer, and all that the folder's checkpoint holds, if there is one; return the rows so far."""
     path = folder / CHECKPOINT
-    tensors, metadata = read_checkpoint(path) if path.exists() else ({}, {"rows": "[]"})
-    state = {name: array for name, array in tensors.items() if not name.startswith("optimizer.")}
-    if state:
-        learner.load_state(state)
+    checkpoint = read_checkpoint(path) if path.exists() else None
+    if checkpoint:
+        learner.load_state(checkpoint["model"])
     learner.use_optimizer(plan.optimizer, plan.lr, plan.optimizer_options)  # of the parameters that load_state made
-    if tensors:
-        moments = {name.removeprefix("optimizer."): array for name, array in tensors.items() if name not in state}
-        learner.load_optimizer_state(moments)
-    return json.loads(metadata["rows"])
+    if checkpoint is None:
+        return []
+    learner.load_optimizer_state(checkpoint["optimizer"])
+    return checkpoint["rows"]
 
 
-def read_checkpoint(path: Path) -> tuple[State, dict[str, str]]:
-    """A checkpoint's tensors and its metadata; DLFSError for a file that is damaged or something else."""
-    from safetensors import SafetensorError, safe_open
-
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's "model", "optimizer" and "rows"; DLFSError for a file that is damaged or something else."""
     try:
-        with safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise DLFSError(f"{path} cannot be read as a checkpoint ({error}); delete it to begin anew") from None
-    if metadata.get("format") != "dlfs":
-        raise DLFSError(f"{path} is a safetensors file, but no checkpoint of `dlfs train`")
-    return tensors, metadata
+        checkpoint = serialization.load(path)
+    except serialization.UnreadableFile as error:
+        raise DLFSError(f"{error}. Delete it to begin anew") from None
+    if checkpoint.keys() != {"model", "optimizer", "rows"}:
+        raise DLFSError(f"{path} is no checkpoint of `dlfs train`: it holds {', '.join(checkpoint) or 'nothing'}")
+    return checkpoint
 
 
 def write_log(folder: Path, rows: list[Row]) -> None:

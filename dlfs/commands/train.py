@@ -223,7 +223,7 @@ def interrupted(study: Study, folder: Path, level: str) -> DLFSError:
     path = folder / level / CHECKPOINT
     go_on = f"Go on with: dlfs train {study.number} --resume {folder}"
     if path.exists():
-        epoch = json.loads(read_checkpoint(path)[1]["rows"])[-1]["epoch"]
+        epoch = read_checkpoint(path)["rows"][-1]["epoch"]
         error = DLFSError(f"interrupted. The checkpoint of epoch {epoch} is whole: {path}\n{go_on}")
     else:
         error = DLFSError(f"interrupted before the first checkpoint of {level}.\n{go_on}")
