@@ -40,7 +40,7 @@ def _array(name, data, dtype):
             array = np.asarray(data)
         except ValueError:
             raise ValueError(f"{name}: the nested lists have different lengths; every list on a level needs as many elements") from None
-        if array.dtype.kind == "f" and not typed or array.size == 0 and not typed:
+        if dtype is None and not typed and (array.dtype.kind == "f" or array.size == 0):
             array = array.astype(backend.get_default_dtype())
     if getattr(array, "dtype", None) is None or array.dtype.kind not in "fiub" or array.dtype.name not in _DTYPES:
         kind = getattr(array, "dtype", type(data).__name__)
