@@ -70,7 +70,7 @@ class Module(StateDict, Hooks):
         if isinstance(value, Parameter):
             self._make_room(name, "_parameters")
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
+        elif isinstance(value, Module) and name not in own.get("_parameters", ()):
             self._make_room(name, "_modules")
             own["_modules"][name] = value
         else:

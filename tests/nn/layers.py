@@ -84,12 +84,23 @@ CONTAINERS = [
     *rows("Sequential", ("OrderedDict(first=T.nn.Linear(3, 4), second=T.nn.Tanh())", real(2, 3))),
     *rows(
         "ModuleList",
-        ("[T.nn.Linear(3, 3) for _ in range(3)] + [T.nn.Tanh()]", real(2, 3), dict(call=lambda T, m, x: m[3](m[-2](m[0](x))))),
+        (
+            "[T.nn.Linear(3, 3) for _ in range(3)] + [T.nn.Tanh()]",
+            real(2, 3),
+            dict(call=lambda T, m, x: m[3](m[-2](m[0](x)))),
+        ),
     ),
-    *rows("ModuleDict", ("dict(a=T.nn.Linear(3, 3), b=T.nn.ReLU())", real(2, 3), dict(call=lambda T, m, x: m['b'](m['a'](x))))),
+    *rows(
+        "ModuleDict",
+        ("dict(a=T.nn.Linear(3, 3), b=T.nn.ReLU())", real(2, 3), dict(call=lambda T, m, x: m["b"](m["a"](x)))),
+    ),
     *rows(
         "ParameterList",
-        ("[T.nn.Parameter(T.ones(3)), T.nn.Parameter(T.ones(2, 3))]", real(2, 3), dict(call=lambda T, m, x: x * m[0] + m[1])),
+        (
+            "[T.nn.Parameter(T.ones(3)), T.nn.Parameter(T.ones(2, 3))]",
+            real(2, 3),
+            dict(call=lambda T, m, x: x * m[0] + m[1]),
+        ),
     ),
     *rows("ParameterDict", ("dict(w=T.nn.Parameter(T.ones(3)))", real(2, 3), dict(call=lambda T, m, x: x * m["w"]))),
 ]
@@ -115,7 +126,11 @@ CONV = [
         ("4, 6, 3, padding=(2, 1), padding_mode='replicate', stride=2", IMAGE),
         ("4, 6, (3, 2), padding='same', padding_mode='circular'", IMAGE),
     ),
-    *rows("Conv3d", ("2, 4, 3, padding=1", real(2, 2, 4, 3, 5)), ("2, 4, (1, 2, 3), stride=(1, 2, 1), groups=2", real(1, 2, 4, 3, 5))),
+    *rows(
+        "Conv3d",
+        ("2, 4, 3, padding=1", real(2, 2, 4, 3, 5)),
+        ("2, 4, (1, 2, 3), stride=(1, 2, 1), groups=2", real(1, 2, 4, 3, 5)),
+    ),
     *rows(
         "ConvTranspose1d",
         ("4, 6, 3", SEQUENCE),
@@ -128,7 +143,10 @@ CONV = [
         ("4, 6, (3, 2), stride=(2, 3), padding=1, output_padding=(1, 2), groups=2", IMAGE),
         ("4, 6, 3, stride=2", IMAGE, dict(call=lambda T, m, x: m(x, output_size=(14, 11)))),
     ),
-    *rows("ConvTranspose3d", ("2, 4, 2, stride=2", real(1, 2, 3, 2, 3)),),
+    *rows(
+        "ConvTranspose3d",
+        ("2, 4, 2, stride=2", real(1, 2, 3, 2, 3)),
+    ),
 ]
 
 PADDING = [
@@ -156,7 +174,13 @@ POOLING = [
         ("2, stride=1", real(4, 6, 5)),
     ),
     *rows("AvgPool1d", ("2", SEQUENCE), ("3, 2, 1, True, False", SEQUENCE)),
-    *rows("AvgPool2d", ("2", IMAGE), ("3, 2, 1, True", IMAGE), ("(3, 2), padding=1, count_include_pad=False", IMAGE), ("2, divisor_override=3", IMAGE)),
+    *rows(
+        "AvgPool2d",
+        ("2", IMAGE),
+        ("3, 2, 1, True", IMAGE),
+        ("(3, 2), padding=1, count_include_pad=False", IMAGE),
+        ("2, divisor_override=3", IMAGE),
+    ),
     *rows("AdaptiveAvgPool1d", ("4", SEQUENCE), ("1", SEQUENCE)),
     *rows("AdaptiveAvgPool2d", ("1", IMAGE), ("(4, 3)", IMAGE), ("(None, 2)", IMAGE), ("7", IMAGE)),
     *rows("AdaptiveMaxPool1d", ("4", SEQUENCE), ("2, return_indices=True", SEQUENCE)),
@@ -186,7 +210,10 @@ NORMALIZATION = [
     *rows("BatchNorm2d", ("4", IMAGE), ("4, 0.01, None, False", IMAGE), ("4, track_running_stats=False", IMAGE)),
     *rows("BatchNorm3d", ("2", real(2, 2, 3, 2, 3))),
     *rows(
-        "InstanceNorm1d", ("4", SEQUENCE), ("4, affine=True, track_running_stats=True", SEQUENCE), ("4, affine=True", real(4, 9))
+        "InstanceNorm1d",
+        ("4", SEQUENCE),
+        ("4, affine=True, track_running_stats=True", SEQUENCE),
+        ("4, affine=True", real(4, 9)),
     ),
     *rows(
         "InstanceNorm2d",
@@ -203,8 +230,12 @@ NORMALIZATION = [
         ("5, elementwise_affine=False", real(2, 5)),
         ("[5], bias=False", real(2, 5)),
     ),
-    *rows("GroupNorm", ("2, 4", IMAGE), ("4, 4, 0.1, False", SEQUENCE), ("1, 4", real(3, 4)), ("2, 4, bias=False", IMAGE)),
-    *rows("RMSNorm", ("5", real(2, 3, 5)), ("(3, 5), eps=0.1", real(2, 3, 5)), ("5, elementwise_affine=False", real(2, 5))),
+    *rows(
+        "GroupNorm", ("2, 4", IMAGE), ("4, 4, 0.1, False", SEQUENCE), ("1, 4", real(3, 4)), ("2, 4, bias=False", IMAGE)
+    ),
+    *rows(
+        "RMSNorm", ("5", real(2, 3, 5)), ("(3, 5), eps=0.1", real(2, 3, 5)), ("5, elementwise_affine=False", real(2, 5))
+    ),
 ]
 
 X = real(2, 4, 3, scale=2.0)
@@ -230,7 +261,13 @@ ACTIVATION = [
 
 # Random numbers differ: what is dropped is compared where it is nothing or everything, and its statistics in test_layers.py.
 DROPOUT = [
-    *rows("Dropout", ("0.0", X), ("1.0", X), ("", X, dict(modes=("eval",))), ("p=0.2, inplace=True", X, dict(modes=("eval",)))),
+    *rows(
+        "Dropout",
+        ("0.0", X),
+        ("1.0", X),
+        ("", X, dict(modes=("eval",))),
+        ("p=0.2, inplace=True", X, dict(modes=("eval",))),
+    ),
     *rows("Dropout1d", ("0.0", X), ("1.0", X), ("", X, dict(modes=("eval",)))),
     *rows("Dropout2d", ("0.0", IMAGE), ("1.0", IMAGE), ("", IMAGE, dict(modes=("eval",)))),
 ]
@@ -251,7 +288,12 @@ SPARSE = [
         ("10, 3, mode='max'", integer(7, high=10), given([0, 2, 5])),
         ("10, 3, padding_idx=2", given([2, 1, 2, 3, 2]), given([0, 3, 4])),
         ("10, 3, include_last_offset=True", integer(6, high=10), given([0, 2, 6])),
-        ("10, 3, mode='sum'", integer(2, 3, high=10), real(2, 3), dict(call=lambda T, m, x, w: m(x, per_sample_weights=w))),
+        (
+            "10, 3, mode='sum'",
+            integer(2, 3, high=10),
+            real(2, 3),
+            dict(call=lambda T, m, x, w: m(x, per_sample_weights=w)),
+        ),
         ("10, 3, max_norm=1.0, scale_grad_by_freq=True", integer(4, 5, high=10)),
     ),
 ]
@@ -262,7 +304,12 @@ LOSS = [
     *[
         row
         for name in ("L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss")
-        for row in rows(name, ("", real(3, 4), real(3, 4)), ("reduction='sum'", real(3, 4), real(3, 4)), ("reduction='none'", real(3), real(3)))
+        for row in rows(
+            name,
+            ("", real(3, 4), real(3, 4)),
+            ("reduction='sum'", real(3, 4), real(3, 4)),
+            ("reduction='none'", real(3), real(3)),
+        )
     ],
     *rows("SmoothL1Loss", ("beta=0.5", real(3, 4), real(3, 4))),
     *rows("HuberLoss", ("delta=0.5", real(3, 4), real(3, 4))),
@@ -276,7 +323,12 @@ LOSS = [
         ("", real(5, 4), distribution(5, 4)),
         ("", real(4), given(2)),
     ),
-    *rows("NLLLoss", ("", real(5, 4), _CLASSES), (f"{_WEIGHT}, ignore_index=1", real(2, 4, 3), _DENSE), ("reduction='none'", real(5, 4), _CLASSES)),
+    *rows(
+        "NLLLoss",
+        ("", real(5, 4), _CLASSES),
+        (f"{_WEIGHT}, ignore_index=1", real(2, 4, 3), _DENSE),
+        ("reduction='none'", real(5, 4), _CLASSES),
+    ),
     *rows(
         "BCELoss",
         ("", positive(3, 4), positive(3, 4)),
@@ -338,7 +390,10 @@ TRANSFORMER = [
         (f"T.nn.TransformerEncoderLayer({_LAYER}), 2", real(3, 2, 8)),
         (f"T.nn.TransformerEncoderLayer({_LAYER}), 2, norm=T.nn.LayerNorm(8)", real(3, 2, 8), _MASK),
     ),
-    *rows("TransformerDecoder", (f"T.nn.TransformerDecoderLayer({_LAYER}), 2, T.nn.LayerNorm(8)", real(3, 2, 8), real(4, 2, 8), _MASK)),
+    *rows(
+        "TransformerDecoder",
+        (f"T.nn.TransformerDecoderLayer({_LAYER}), 2, T.nn.LayerNorm(8)", real(3, 2, 8), real(4, 2, 8), _MASK),
+    ),
     *rows(
         "Transformer",
         ("8, 2, 1, 2, 16, dropout=0.0", real(4, 2, 8), real(3, 2, 8)),
@@ -351,4 +406,16 @@ TRANSFORMER = [
     ),
 ]
 
-ROWS = [*LINEAR, *CONTAINERS, *CONV, *PADDING, *POOLING, *NORMALIZATION, *ACTIVATION, *DROPOUT, *SPARSE, *LOSS, *TRANSFORMER]
+ROWS = [
+    *LINEAR,
+    *CONTAINERS,
+    *CONV,
+    *PADDING,
+    *POOLING,
+    *NORMALIZATION,
+    *ACTIVATION,
+    *DROPOUT,
+    *SPARSE,
+    *LOSS,
+    *TRANSFORMER,
+]

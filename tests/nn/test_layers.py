@@ -64,8 +64,12 @@ def assert_close(ours, theirs, what):
     assert (ours is None) == (theirs is None), f"{what}: {'none here' if ours is None else 'none in PyTorch'}"
     if ours is not None:
         ours, theirs = array(ours), array(theirs)
-        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype, f"{what}: {ours.dtype}{ours.shape}, PyTorch {theirs.dtype}{theirs.shape}"
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * max(1.0, np.abs(theirs).max(initial=0)), err_msg=what)
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype, (
+            f"{what}: {ours.dtype}{ours.shape}, PyTorch {theirs.dtype}{theirs.shape}"
+        )
+        np.testing.assert_allclose(
+            ours, theirs, rtol=1e-10, atol=1e-10 * max(1.0, np.abs(theirs).max(initial=0)), err_msg=what
+        )
 
 
 def run(T, row, layer, mode):
@@ -93,7 +97,10 @@ def test_forward_backward_and_buffers(row, mode):
     for step in ("first", "second"):  # the second after the buffers have moved
         ours.zero_grad()
         theirs.zero_grad()
-        (our_outputs, our_gradients), (their_outputs, their_gradients) = run(framework, row, ours, mode), run(torch, row, theirs, mode)
+        (our_outputs, our_gradients), (their_outputs, their_gradients) = (
+            run(framework, row, ours, mode),
+            run(torch, row, theirs, mode),
+        )
         for i, (a, b) in enumerate(zip(our_outputs, their_outputs, strict=True)):
             assert_close(a, b, f"{step} call: output {i}")
         assert list(our_gradients) == list(their_gradients)
@@ -113,7 +120,9 @@ def test_keys_and_repr(row):
     }
     assert list(our_state) == list(their_state)
     assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
-    assert [n for n, p in ours.named_parameters() if p.requires_grad] == [n for n, p in theirs.named_parameters() if p.requires_grad]
+    assert [n for n, p in ours.named_parameters() if p.requires_grad] == [
+        n for n, p in theirs.named_parameters() if p.requires_grad
+    ]
     expected = repr(theirs).replace("NonDynamicallyQuantizableLinear", "Linear")
     expected = expected.replace("torch.float32", "float32").replace("torch.FloatTensor", "float32")
     assert repr(ours) == expected
@@ -165,14 +174,18 @@ def test_every_layer_has_a_row():
 def _constructor(cls):
     """Names and defaults of a constructor's arguments, as far as they are written down."""
     return {
-        p.name: p.default for p in inspect.signature(cls).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        p.name: p.default
+        for p in inspect.signature(cls).parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     }
 
 
 @pytest.mark.parametrize("name", sorted(set(nn.__all__) - NO_LAYERS - {"Parameter"}))
 def test_constructors_take_pytorchs_arguments_in_its_order(name):
     ours, theirs = _constructor(getattr(nn, name)), _constructor(getattr(torch.nn, name))
-    theirs = {n: default for n, default in theirs.items() if not (name == "Hardtanh" and n in ("min_value", "max_value"))}
+    theirs = {
+        n: default for n, default in theirs.items() if not (name == "Hardtanh" and n in ("min_value", "max_value"))
+    }
     if not theirs:  # PyTorch's takes *args
         return
     assert list(ours) == list(theirs)
