@@ -67,6 +67,15 @@ class Op:
         return f"<op {self.name}>"
 
 
+def refused(name, error, *operands):
+    """What NumPy's complaint about these operands (arrays or numbers) means: which shapes, or which dtypes, do not go together."""
+    shapes = [np.shape(x) for x in operands]
+    broadcast_shape(name, *shapes)
+    listed = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
+    kind = NotImplementedError if isinstance(error, TypeError) else RuntimeError
+    return kind(f"{name}: not defined for {listed}: {error}")
+
+
 def _names(function):
     return tuple(inspect.signature(function).parameters)
 
@@ -110,7 +119,10 @@ def unary(name, forward, vjp, keeps_integers=False):
             raise _not_a_tensor(name, input) from None
         if x.dtype.kind != "f" and not keeps_integers:
             x = x.astype(backend.get_default_dtype())
-        y = op.forward(x)
+        try:
+            y = op.forward(x)
+        except TypeError as error:
+            raise refused(name, error, x) from None
         if not input.needs_grad or not grad_mode.enabled:
             return Tensor(y)
         versions = ()
@@ -216,9 +228,8 @@ def binary(name, forward, vjp_a, vjp_b, floats_only=False):
             x, z = _floats(x, z)
         try:
             y = op.forward(x, z)
-        except ValueError:
-            broadcast_shape(name, a.shape, b.shape)
-            raise
+        except (ValueError, TypeError, ZeroDivisionError) as error:
+            raise refused(name, error, a, b) from None
         if not (needs_a or needs_b) or not grad_mode.enabled:
             return Tensor(y)
         result = Tensor(y, True)
@@ -441,7 +452,7 @@ def _shares_memory(y, x):
 
 def plain(name, forward):
     """Define an elementwise function of Tensors or numbers whose result has no derivative: a comparison, isnan, floor_divide."""
-    Op(name, forward)
+    op = Op(name, forward)
 
     def apply(*inputs):
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
@@ -451,13 +462,15 @@ def plain(name, forward):
                 raise _not_a_tensor(name, inputs[0])
             arrays = [_operand(name, x, tensor) for x in arrays]
             if all(hasattr(x, "dtype") for x in arrays):
-                broadcast_shape(name, *(x.shape for x in arrays))
                 arrays = backend.promote(*arrays)
         elif not isinstance(inputs[0], Tensor):
             raise _not_a_tensor(name, inputs[0])
-        return Tensor(OPS[name].forward(*arrays))
+        try:
+            return Tensor(op.forward(*arrays))
+        except (ValueError, TypeError) as error:
+            raise refused(name, error, *arrays) from None
 
-    return _finish(apply, OPS[name])
+    return _finish(apply, op)
 
 
 def _finish(apply, op):

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 
+from .. import backend
 from ..tensor import Tensor, implements, method
 from . import special
-from .define import binary, in_place, op, plain, unary
+from .define import binary, broadcast_shape, in_place, op, plain, unary
 
 __all__ = [
     "abs", "neg", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos",
@@ -22,24 +23,44 @@ __all__ = [
 
 abs = unary("abs", np.absolute, lambda g, x: g * np.sign(x), keeps_integers=True)
 neg = unary("neg", np.negative, lambda g: -g, keeps_integers=True)
-sign = unary("sign", np.sign, lambda g: np.zeros_like(g), keeps_integers=True)
-floor = unary("floor", np.floor, lambda g: np.zeros_like(g), keeps_integers=True)
-ceil = unary("ceil", np.ceil, lambda g: np.zeros_like(g), keeps_integers=True)
-_round = unary("round", np.rint, lambda g: np.zeros_like(g), keeps_integers=True)
+sign = unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(), lambda g: np.zeros_like(g), keeps_integers=True)
+floor = unary("floor", lambda x: _rounded(np.floor, x), lambda g: np.zeros_like(g), keeps_integers=True)
+ceil = unary("ceil", lambda x: _rounded(np.ceil, x), lambda g: np.zeros_like(g), keeps_integers=True)
+_round = unary("round", lambda x: _rounded(np.rint, x), lambda g: np.zeros_like(g), keeps_integers=True)
 exp = unary("exp", np.exp, lambda g, y: g * y)
 expm1 = unary("expm1", np.expm1, lambda g, y: g * (y + 1))
 log = unary("log", np.log, lambda g, x: g / x)
 log1p = unary("log1p", np.log1p, lambda g, x: g / (1 + x))
 sqrt = unary("sqrt", np.sqrt, lambda g, y: g / (2 * y))
 rsqrt = unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, y: -0.5 * g * y * y * y)
-square = unary("square", np.square, lambda g, x: g * (2 * x), keeps_integers=True)
+square = unary("square", lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64), lambda g, x: g * (2 * x), keeps_integers=True)
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda g, y: -g * (y * y))
 sin = unary("sin", np.sin, lambda g, x: g * np.cos(x))
 cos = unary("cos", np.cos, lambda g, x: -g * np.sin(x))
 tanh = unary("tanh", np.tanh, lambda g, y: g * (1 - y * y))
 sigmoid = unary("sigmoid", special.sigmoid, lambda g, y: g * (y * (1 - y)))
 erf = unary("erf", special.erf, lambda g, x: g * (np.exp(-x * x) * (2 / math.sqrt(math.pi))))
-relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: g * (y > 0), keeps_integers=True)
+relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: masked(g, y != 0), keeps_integers=True)
+
+
+def _rounded(function, x):
+    """Integers are whole already, and stay integers."""
+    return function(x) if x.dtype.kind == "f" else x.copy()
+
+
+def masked(g, mask):
+    """g where the mask holds, 0 elsewhere, even where g is infinite or NaN.
+
+    The product takes a tenth of np.where's time, which jumps at every element; it is wrong only if g is not finite, and then so is its sum.
+    """
+    if isinstance(g, Tensor):
+        return _where(mask, g, np.zeros_like(g.array))
+    if g.__class__ is np.ndarray:
+        y = g * mask
+        if math.isfinite(y.sum()):
+            return y
+    return np.where(mask, g, np.zeros_like(g))
+
 
 # --- two inputs: y = f(a, b), and g · ∂f/∂a, g · ∂f/∂b ------------------------------------------------------------------
 
@@ -48,9 +69,29 @@ _sub = binary("sub", np.subtract, lambda g: g, lambda g: -g)
 mul = binary("mul", np.multiply, lambda g, b: g * b, lambda g, a: g * a)
 _div = binary("div", np.true_divide, lambda g, b: g / b, lambda g, b, y: -g * (y / b), floats_only=True)
 _pow = binary("pow", np.power, lambda g, a, b: g * _pow_slope(a, b), lambda g, a, y: g * (y * _log_of_base(a)))
-maximum = binary("maximum", np.maximum, lambda g, a, b: g * _share(a > b, a == b), lambda g, a, b: g * _share(b > a, a == b))
-minimum = binary("minimum", np.minimum, lambda g, a, b: g * _share(a < b, a == b), lambda g, a, b: g * _share(b < a, a == b))
-remainder = binary("remainder", np.remainder, lambda g: g, lambda g, a, b: -g * np.floor(a / b))
+maximum = binary("maximum", np.maximum, lambda g, a, b: _share(g, a >= b, a > b), lambda g, a, b: _share(g, b >= a, b > a))
+minimum = binary("minimum", np.minimum, lambda g, a, b: _share(g, a <= b, a < b), lambda g, a, b: _share(g, b <= a, b < a))
+remainder = binary("remainder", lambda a, b: _whole(np.remainder, a, b), lambda g: g, lambda g, a, b: -g * np.floor(a / b))
+floor_divide = binary("floor_divide", lambda a, b: _whole(np.floor_divide, a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
+_trunc_divide = binary("trunc_divide", lambda a, b: _truncated(a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
+
+
+def _integral(x):
+    return x.__class__ in (int, bool) or x.__class__ is not float and x.dtype.kind != "f"
+
+
+def _whole(function, a, b):
+    """A division without a fraction: of integers by 0 an error, as in PyTorch (NumPy gives 0)."""
+    if _integral(a) and _integral(b) and (b == 0 if b.__class__ in (int, bool) else (b == 0).any()):
+        raise ZeroDivisionError("integers cannot be divided by zero")
+    return function(a, b)
+
+
+def _truncated(a, b):
+    """a / b rounded toward 0: the floor, and one more where that was rounded away from 0."""
+    if not (_integral(a) and _integral(b)):
+        return np.trunc(a / b)
+    return _whole(np.floor_divide, a, b) + ((a % b != 0) & ((a < 0) != (b < 0)))
 
 
 def _pow_slope(a, b):
@@ -67,9 +108,9 @@ def _log_of_base(a):
     return np.log(np.where(a == 0, np.ones_like(a), a))
 
 
-def _share(wins, ties):
-    """1 for the winner, ½ for each of two equals, as PyTorch shares a maximum's gradient."""
-    return wins + 0.5 * ties
+def _share(g, at_least, more):
+    """g for the winner, ½ g for each of two equals, as PyTorch shares a maximum's gradient."""
+    return (masked(g, at_least) + masked(g, more)) * 0.5
 
 
 # --- comparisons, logic, bits: no derivative --------------------------------------------------------------------------
@@ -81,53 +122,57 @@ logical_not = plain("logical_not", np.logical_not)
 bitwise_and, bitwise_or, bitwise_xor = plain("bitwise_and", np.bitwise_and), plain("bitwise_or", np.bitwise_or), plain("bitwise_xor", np.bitwise_xor)
 bitwise_not = plain("bitwise_not", np.invert)
 isnan, isinf, isfinite = plain("isnan", np.isnan), plain("isinf", np.isinf), plain("isfinite", np.isfinite)
-floor_divide = plain("floor_divide", np.floor_divide)
 
 # --- public forms with PyTorch's further arguments --------------------------------------------------------------------
 
 
+def _scaled(name, input, other, alpha):
+    if alpha.__class__ is float and not (input.is_floating_point() or isinstance(other, Tensor) and other.is_floating_point()):
+        raise RuntimeError(f"{name}: alpha={alpha} of integer tensors must be an integer")
+    return other * alpha
+
+
 def add(input, other, *, alpha=1):
     """input + alpha · other."""
-    return _add(input, other if alpha == 1 else mul(other, alpha))
+    return _add(input, other if alpha == 1 else _scaled("add", input, other, alpha))
 
 
 def sub(input, other, *, alpha=1):
     """input − alpha · other."""
-    return _sub(input, other if alpha == 1 else mul(other, alpha))
+    return _sub(input, other if alpha == 1 else _scaled("sub", input, other, alpha))
 
 
 def div(input, other, *, rounding_mode=None):
     """input / other; rounding_mode "floor" or "trunc" rounds the quotient, whose derivative is then zero."""
     if rounding_mode is None:
         return _div(input, other)
-    if rounding_mode == "floor":
-        return floor_divide(input, other)
-    if rounding_mode == "trunc":
-        quotient = _div(input, other).detach()
-        integers = all(not isinstance(x, Tensor) or not x.is_floating_point() for x in (input, other)) and not isinstance(other, float)
-        return Tensor(np.trunc(quotient.array).astype(np.int64) if integers else np.trunc(quotient.array))
-    raise RuntimeError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}')
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}')
+    return floor_divide(input, other) if rounding_mode == "floor" else _trunc_divide(input, other)
 
 
 def pow(input, exponent):
     """input to the power of exponent, each a tensor or a number."""
-    if exponent.__class__ is int and exponent == 2:
+    if exponent.__class__ in (int, float) and exponent == 2 and (exponent.__class__ is int or input.array.dtype.kind == "f"):
         return square(input)
     return _pow(input, exponent)
 
 
 def round(input, *, decimals=0):
     """Round half to even, to the given number of decimals."""
-    return _round(input) if decimals == 0 else _round(input * 10**decimals) / 10**decimals
+    return _round(input) if decimals == 0 else _round(input * 10.0**decimals) / 10.0**decimals
+
+
+def _choose(condition, input, other):
+    try:
+        return np.where(condition, *backend.promote(input, other))
+    except ValueError:
+        broadcast_shape("where", condition.shape, input.shape, other.shape)
+        raise
 
 
 _where = op(
-    "where",
-    lambda condition, input, other: np.where(condition, input, other),
-    None,
-    lambda g, condition: g * condition,
-    lambda g, condition: g * ~condition,
-    broadcasts=True,
+    "where", _choose, None, lambda g, condition: masked(g, condition), lambda g, condition: masked(g, ~condition), broadcasts=True
 )
 
 
@@ -136,36 +181,65 @@ def where(condition, input=None, other=None):
     """input where the condition holds, other elsewhere, broadcast; with the condition alone, the indices where it holds."""
     if input is None and other is None:
         return tuple(Tensor(index) for index in condition.array.nonzero())
-    return _where(condition, input, other)
+    if condition.array.dtype != np.bool_:
+        raise RuntimeError(f"where: the condition must be bool, not {condition.array.dtype}; compare first, as in x != 0")
+    return _where(condition, _beside(input, other, condition), _beside(other, input, condition))
+
+
+def _beside(value, other, condition):
+    """A number as a 0-d array, in a dtype that gives way to the other's within its kind; anything else as it is."""
+    if value.__class__ not in (int, float, bool):
+        return value
+    kind = backend.get_default_dtype() if value.__class__ is float else np.dtype(value.__class__)
+    if isinstance(other, Tensor) and backend.promote_types(kind, other.array.dtype).kind == other.array.dtype.kind:
+        kind = other.array.dtype
+    return np.full((), value, kind, like=condition.array)
 
 
 def clamp(input, min=None, max=None):
-    """input limited to [min, max], numbers or tensors; the gradient passes where the input is within."""
+    """input limited to [min, max], numbers or tensors; the gradient passes where the input is strictly within."""
     if min is None and max is None:
         raise RuntimeError("clamp: at least one of min and max must be given")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         input = input if min is None else maximum(input, min)
         return input if max is None else minimum(input, max)
+    if input.array.dtype.kind != "f":
+        input = _with_limits(input, min, max)
     return _clamp(input, min=min, max=max)
 
 
-_clamp = op("clamp", lambda x, *, min, max: np.clip(x, min, max), lambda g, x, min, max: g * _within(x, min, max))
+def _with_limits(input, min, max):
+    """Integers in the dtype that a float limit asks for; bools as integers."""
+    if float in (min.__class__, max.__class__):
+        return input.to(backend.get_default_dtype())
+    return input.to(np.int64) if input.array.dtype.kind == "b" else input
+
+
+def _limited(x, *, min, max):
+    y = x if min is None else np.maximum(x, min)
+    return y if max is None else np.minimum(y, max)
 
 
 def _within(x, min, max):
     if min is None:
-        return x <= max
-    return x >= min if max is None else (x >= min) & (x <= max)
+        return x < max
+    return x > min if max is None else (x > min) & (x < max)
+
+
+_clamp = op("clamp", _limited, lambda g, x, min, max: masked(g, _within(x, min, max)))
 
 
 def lerp(input, end, weight):
     """input + weight · (end − input)."""
+    if not input.is_floating_point():
+        raise NotImplementedError(f"lerp: only floating-point tensors have values between, not {input.dtype}")
     return input + weight * (end - input)
 
 
-
-
 # --- methods and operators --------------------------------------------------------------------------------------------
+
+implements(np.sign)(sign)
+implements(np.floor)(floor)
 
 _METHODS = (
     abs, neg, sign, floor, ceil, round, exp, expm1, log, log1p, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, erf, relu,
@@ -185,6 +259,17 @@ def _reflected(function):
     return lambda self, other: function(other, self)
 
 
+def _equality(function):
+    """== and != also with what is no number: then they are unlike, as Python has it."""
+
+    def compare(self, other):
+        if isinstance(other, (Tensor, int, float, np.ndarray, np.generic)) or hasattr(other, "__array_function__"):
+            return function(self, other)
+        return NotImplemented
+
+    return compare
+
+
 _OPERATORS = {
     "add": _add, "sub": _sub, "mul": mul, "truediv": _div, "pow": pow, "floordiv": floor_divide, "mod": remainder,
     "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
@@ -193,5 +278,7 @@ for _name, _function in _OPERATORS.items():
     setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
     setattr(Tensor, f"__i{_name}__", in_place(_function))
-for _name, _function in {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge, "neg": neg, "abs": abs, "invert": bitwise_not}.items():
+for _name, _function in {"lt": lt, "le": le, "gt": gt, "ge": ge, "neg": neg, "abs": abs, "invert": bitwise_not}.items():
     setattr(Tensor, f"__{_name}__", _function)
+Tensor.__eq__, Tensor.__ne__ = _equality(eq), _equality(ne)
+Tensor.__pos__ = lambda self: self

@@ -5,33 +5,39 @@ import scipy.special
 
 
 def sigmoid(x):
-    """1 / (1 + exp(−x)), without overflow and exact in both tails."""
-    t = np.exp(-np.abs(x))  # in (0, 1]
-    return np.where(x >= 0, np.ones_like(t), t) / (1 + t)
-
-
-# erf(x) = tanh(x P(x²)): P is a polynomial fitted to atanh(erf(x)) / x on |x| ≤ 4, least in the largest relative error of erf
-_ERF = (
-    1.1283792743186094, 0.10276905569177772, -0.00019183059743390165, -0.0006197848172187736,
-    8.763738076226737e-05, -5.6684834483086886e-06, 1.4185262810200415e-07,
-)  # fmt: skip
+    """1 / (1 + exp(−x)), exact in both tails: where exp overflows, the quotient is 0, as it should be."""
+    with np.errstate(over="ignore"):
+        t = np.exp(-x)
+    t += 1
+    return 1 / t
 
 
 def erf(x):
-    """The error function. In float32 within 2e-7 of it and 3e-7 relative to it, and four times as fast as scipy's."""
-    if x.dtype != np.float32:
-        return scipy.special.erf(x).astype(x.dtype, copy=False) if isinstance(x, np.ndarray) else _cupy_erf(x)
-    square = np.minimum(x * x, 16)
-    y = square * _ERF[-1]
-    for coefficient in _ERF[-2:0:-1]:
-        y += coefficient
-        y *= square
-    y += _ERF[0]
-    y *= x
-    return np.tanh(y)
+    """The error function: exact in float64, `fast_erf` in float32 on the CPU; CuPy has its own."""
+    if x.__class__ is np.ndarray and x.dtype == np.float32:
+        return fast_erf(x)
+    if type(x).__module__.startswith("cupy"):
+        from cupyx.scipy import special
+
+        return special.erf(x)
+    return scipy.special.erf(x).astype(x.dtype, copy=False)
 
 
-def _cupy_erf(x):
-    import cupyx.scipy.special
+# erf(x) = tanh(x + x q(x²)): q is smooth, and the tails come from tanh. The coefficients make the largest error on [0, 4] as small as
+# a polynomial of this degree can, with q(0) = 2/√π − 1, so that small x keep their relative precision too.
+_Q = (0.12837917, 0.10276954, -0.000193476911, -0.000617050177, 8.56946016e-05, -5.04689484e-06, 5.39199829e-08, 4.42497442e-09)
 
-    return cupyx.scipy.special.erf(x)
+
+def fast_erf(x):
+    """erf of a float32 array to within 1.5e-7, several times faster than scipy's, which takes an element at a time."""
+    with np.errstate(over="ignore"):  # beyond 3000 the polynomial is infinite, and its tanh 1
+        u = x * x
+        q = u * _Q[-1]
+        for coefficient in _Q[-2:0:-1]:
+            q += coefficient
+            q *= u
+        q += _Q[0]
+        q *= x
+        q += x
+    return np.tanh(q)
+

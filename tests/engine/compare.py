@@ -33,7 +33,7 @@ def array_of(value):
     if isinstance(value, Tensor):
         return value.array
     if isinstance(value, torch.Tensor):
-        return value.detach().numpy()
+        return value.detach().numpy(force=True)
     return value
 
 

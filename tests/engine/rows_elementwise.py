@@ -101,7 +101,7 @@ for name, kind in BINARY.items():
             row(f"{name} with a number", lambda T, x, f=name: getattr(T, f)(x, 2.5), kind(2, 3), numerical=name != "remainder"),
             row(f"{name} of integers with an int", lambda T, x, f=name: getattr(T, f)(x, 3), integer(2, 3)),
             row(f"{name} of integers with a float", lambda T, x, f=name: getattr(T, f)(x, 2.5), integer(2, 3)),
-            row(f"{name} of bools with an int", lambda T, x, f=name: getattr(T, f)(x, 3), boolean(2, 3), values=name != "remainder"),
+            *([] if name == "sub" else [row(f"{name} of bools with an int", lambda T, x, f=name: getattr(T, f)(x, 3), boolean(2, 3))]),
         ]
         FAILS += [
             fails(f"Tensor.{name}_", call_in_place(f"{name}_"), real(3), real(2, 3), match=r"in place.*\(2, 3\).*\(3,\)"),
@@ -159,7 +159,7 @@ ROWS += [
     row("pow at zero", call("pow"), given([0.0, 0.0, 0.0, 2.0]), given([0.0, 1.0, 2.0, 0.0]), numerical=False, second=False),
     row("pow of negative numbers by constants", call("pow"), given([-2.0, -1.5, -0.5]), given([2.0, 3.0, -1.0], grad=False)),
     row("pow of a number", lambda T, x: T.pow(2.0, x), real(2, 3)),
-    row("pow of zero by a number", lambda T, x: T.pow(0.0, x), positive(2, 3)),
+    row("pow of zero by a number", lambda T, x: T.pow(0.0, x), positive(2, 3), second=False),  # PyTorch: NaN
 ]
 for exponent in (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.0, 3.0, 1.5):
     whole = exponent == int(exponent)
@@ -181,12 +181,12 @@ OPERATORS = {
 }  # fmt: skip
 for name, function in OPERATORS.items():
     smooth = name not in ("floordiv", "mod")
-    grad = name != "floordiv"
+    grad = name != "floordiv"  # PyTorch has no derivative for //, and for % none by the divisor of a number
     ROWS += [
         row(f"Tensor.__{name}__", lambda T, x, y, f=function: f(x, y), positive(2, 3), positive(3), numerical=smooth, gradient=grad),
         row(f"Tensor.__{name}__ number", lambda T, x, f=function: f(x, 2.5), positive(2, 3), numerical=smooth, gradient=grad),
         row(f"Tensor.__{name}__ int", lambda T, x, f=function: f(x, 2), positive(2, 3), numerical=smooth, gradient=grad),
-        row(f"Tensor.__r{name}__ number", lambda T, x, f=function: f(2.5, x), positive(2, 3), numerical=smooth, gradient=grad),
+        row(f"Tensor.__r{name}__ number", lambda T, x, f=function: f(2.5, x), positive(2, 3), numerical=smooth, gradient=smooth),
         row(f"Tensor.__{name}__ of integers", lambda T, x, y, f=function: f(x, y), integer(2, 3, low=1), integer(3, low=1, high=4)),
         row(f"Tensor.__r{name}__ of integers", lambda T, x, f=function: f(7, x), integer(2, 3, low=1)),
         row(f"Tensor.__r{name}__ of integers and a float", lambda T, x, f=function: f(7.5, x), integer(2, 3, low=1)),

@@ -74,21 +74,26 @@ def test_second_derivatives_are_pytorchs(row):
 @rows((name, row) for name, row in HAS_GRADIENT if row.numerical)
 def test_central_differences_to_order_two(row):
     xs = compare.engine_inputs(row, "float64")
+    outputs = compare.flat(row.function(framework, *xs))
+    positions = [i for i, y in enumerate(outputs) if isinstance(y, Tensor) and y.requires_grad]
 
     def function(*xs):
-        return tuple(compare.differentiable(row.function(framework, *xs)))
+        outputs = compare.flat(row.function(framework, *xs))
+        return tuple(outputs[i] for i in positions)
 
-    if any(x.requires_grad and x.numel() for x in xs) and function(*xs):
+    if positions and any(x.requires_grad and x.numel() for x in xs):
         assert gradcheck(function, xs, eps=1e-6, atol=1e-6, rtol=1e-5)
         assert gradgradcheck(function, xs, eps=1e-6, atol=1e-6, rtol=1e-5)
 
 
 def spaced(array):
     """The array as every second element, in every dimension, of a bigger one."""
+    if not array.ndim:
+        return array
     big = np.full([2 * size for size in array.shape], 99, array.dtype)
     view = big[(slice(None, None, 2),) * array.ndim]
     view[...] = array
-    return view if array.ndim else array
+    return view
 
 
 LAYOUTS = {
