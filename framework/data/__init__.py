@@ -2,6 +2,7 @@
 
 from .bptt import BPTTDataLoader
 from .collate import default_collate, default_convert
+from .dataloader import DataLoader
 from .dataset import (
     ConcatDataset,
     Dataset,
@@ -12,10 +13,9 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
-from .loader import DataLoader
+from .distributed import DistributedSampler
 from .sampler import (
     BatchSampler,
-    DistributedSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,

@@ -5,6 +5,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
+from types import GenericAlias
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class Dataset:
     A dataset that fetches many samples faster than one by one adds `__getitems__(indices)`, which returns the list of samples, or
     `StackedSamples`.
     """
+
+    __class_getitem__ = classmethod(GenericAlias)  # Dataset[…], in annotations
 
     def __getitem__(self, index):
         raise NotImplementedError(

@@ -18,6 +18,9 @@ import weakref
 import numpy as np
 
 ALIGNMENT = 64  # bytes: a cache line
+MOST_SEGMENTS = (
+    64  # of one worker; a reader that keeps more batches than that gets copies, before it runs out of file descriptors
+)
 
 
 def _aligned(size):
@@ -87,22 +90,31 @@ class SegmentReader:
         self.segments, self.in_use, self.released = {}, {}, collections.deque()
 
     def receive(self):
-        """The next header and object. EOFError or OSError where the other side is gone."""
-        header, number, new_length, outgrown, sizes = self.connection.recv()
+        """The next header and object. EOFError where the other side is gone."""
+        try:
+            header, number, new_length, outgrown, sizes = self.connection.recv()
+        except OSError:
+            raise EOFError from None
         if new_length:
             with socket.socket(fileno=os.dup(self.connection.fileno())) as channel:
-                _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
-            if not descriptors:
+                message, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+            if not message:
                 raise EOFError
+            if not descriptors:
+                raise OSError(
+                    "DataLoader: this process has no file descriptor left for a worker's memory; see `ulimit -n`"
+                )
             self.segments[number] = mmap.mmap(descriptors[0], new_length)
             os.close(descriptors[0])
         for old in outgrown:
-            del self.segments[old]
+            del self.segments[old], self.in_use[old]
         whole = np.frombuffer(self.segments[number], np.uint8)
         parts, start = [], 0
         for size in sizes:
             parts.append(whole[start : start + size])
             start += _aligned(size)
+        if len(self.segments) > MOST_SEGMENTS:
+            parts = [part.copy() for part in parts]
         released = self.released  # every array made from a part keeps `whole` alive: when it goes, the segment is free
         self.in_use[number] = weakref.ref(whole, lambda _: released.append(number))
         return header, pickle.loads(parts[0], buffers=parts[1:])

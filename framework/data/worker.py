@@ -14,6 +14,7 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing import connection as multiprocessing_connection
 
+from .. import backend
 from .randomness import batch_numbers, seed_all
 from .shared import SegmentReader, SegmentWriter
 
@@ -90,6 +91,7 @@ def work(connection, worker_id, num_workers, seed, dataset, fetcher_options, wor
     fetcher, fetching_epoch = None, None
     try:
         seed_all(seed, worker_id)
+        backend.manual_seed(seed + worker_id)  # what initial_seed() tells worker_init_fn
         failure = None
         if worker_init_fn is not None:
             worker_init_fn(worker_id)
@@ -178,7 +180,7 @@ class Worker:
             if multiprocessing_connection.wait([self.connection], min(PARENT_CHECK, max(left, 0))):
                 try:
                     (kind, answered_epoch, answered), result = self.reader.receive()
-                except (EOFError, OSError):
+                except EOFError:
                     raise RuntimeError(self._death(number)) from None
                 if (answered_epoch, answered) == (epoch, number):
                     return kind, result

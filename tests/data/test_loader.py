@@ -10,6 +10,7 @@ import torch.utils.data as torch_data
 
 import framework
 from framework import backend, data
+from framework.data.shared import MOST_SEGMENTS
 from framework.tensor import Tensor
 
 
@@ -136,6 +137,13 @@ def test_held_batches_are_never_overwritten():
         assert (view == np.array([4 * i + 2, 4 * i + 1])[:, None]).all()
 
 
+def test_keeping_every_batch_does_not_use_up_the_file_descriptors():
+    loader = data.DataLoader(np.arange(600), 2, num_workers=1, persistent_workers=True)
+    batches = list(loader)
+    assert [batch.array.tolist() for batch in batches] == [[i, i + 1] for i in range(0, 600, 2)]
+    assert len(loader._pool.workers[0].reader.segments) <= MOST_SEGMENTS + 3
+
+
 def test_segments_are_used_again():
     """Fifty batches of which none is kept take a handful of segments a worker, also while batches grow."""
     loader = data.DataLoader(
@@ -158,6 +166,7 @@ def test_worker_init_fn_runs_in_every_worker_with_its_seed():
     def init(worker_id):
         info = data.get_worker_info()
         seeds[worker_id] = info.seed
+        assert backend.default_generator.initial_seed() == info.seed
         assert info.dataset is dataset
 
     dataset = range(4)

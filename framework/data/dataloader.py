@@ -6,6 +6,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Mapping
+from types import GenericAlias
 
 from .. import backend
 from .collate import default_collate, default_convert
@@ -28,6 +29,8 @@ class DataLoader:
 
     Arrays that come from workers lie in memory shared with them; holding on to a batch is safe.
     """
+
+    __class_getitem__ = classmethod(GenericAlias)  # DataLoader[…], in annotations
 
     def __init__(
         self,
