@@ -33,11 +33,14 @@ from .ops.activation import *  # noqa: F403
 from .ops.conv import *  # noqa: F403
 from .ops.convert import *  # noqa: F403
 from .ops.creation import *  # noqa: F403
+from .ops.dropout import *  # noqa: F403
+from .ops.einsum import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.gather import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
 from .ops.norm import *  # noqa: F403
 from .ops.pool import *  # noqa: F403
+from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
 from .tensor import Size, Tensor
@@ -51,7 +54,7 @@ __all__ = [
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled",
 ]  # fmt: skip
-for _family in (ops.activation, ops.conv, ops.convert, ops.creation, ops.elementwise, ops.gather, ops.linalg, ops.norm, ops.pool, ops.reduce, ops.shape):
+for _family in (ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather, ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape):
     __all__ += _family.__all__
 
 _missing = absent.refuse_missing(globals(), "framework")
