@@ -54,7 +54,10 @@ __all__ = [
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled",
 ]  # fmt: skip
-for _family in (ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather, ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape):
+for _family in (
+    ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,
+    ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape,
+):  # fmt: skip
     __all__ += _family.__all__
 
 _missing = absent.refuse_missing(globals(), "framework")

@@ -13,11 +13,11 @@ __all__ = ["softmax", "log_softmax", "prelu", "selu"]
 
 
 def floating(name, x):
-    """x itself; TypeError where it is no Tensor, RuntimeError where it holds no floating-point numbers."""
+    """x itself; TypeError where it is no Tensor, NotImplementedError where it holds no floating-point numbers."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name}: expected a Tensor, got {type(x).__name__}; framework.tensor(...) makes one")
     if x.array.dtype.kind != "f":
-        raise RuntimeError(f"{name}: needs a floating-point tensor, got {x.dtype}; convert it with .float()")
+        raise NotImplementedError(f"{name}: needs a floating-point tensor, got {x.dtype}; convert it with .float()")
     return x
 
 
@@ -147,19 +147,19 @@ def gelu(input, approximate="none"):
     return _gelu[approximate](floating("gelu", input))
 
 
-def _sigma(x):
+def sigma(x):
     """The sigmoid, of an array or a Tensor."""
     return elementwise.sigmoid(x) if isinstance(x, Tensor) else special.sigmoid(x)
 
 
 def _silu_forward(x):
-    sigma = special.sigmoid(x)
-    return x * sigma, sigma
+    s = special.sigmoid(x)
+    return x * s, s
 
 
 def _silu_slope(g, saved, x):
-    sigma = _sigma(x) if saved is None else saved
-    return g * (sigma * (1 + x * (1 - sigma)))
+    s = sigma(x) if saved is None else saved
+    return g * (s * (1 + x * (1 - s)))
 
 
 _silu = op("silu", _silu_forward, _silu_slope)
@@ -183,9 +183,9 @@ _softplus = op(
     lambda x, *, beta, threshold: np.where(
         x * beta > threshold, x, np.log1p(np.exp(np.minimum(x * beta, threshold))) / beta
     ),
-    lambda g, x, beta, threshold: np.where(x * beta > threshold, g, g * _sigma(x * beta)),
+    lambda g, x, beta, threshold: np.where(x * beta > threshold, g, g * sigma(x * beta)),
 )
-_logsigmoid = op("logsigmoid", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), lambda g, x: g * _sigma(-x))
+_logsigmoid = op("logsigmoid", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), lambda g, x: g * sigma(-x))
 
 
 def finish(input, result, inplace):
