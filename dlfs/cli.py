@@ -17,6 +17,8 @@ COMMANDS = {  # name: what it does, as --help says it
     "list": "The twelve models: tier, levels, and where each stands.",
     "compare": "Run a model at every level and check that all compute the same.",
     "train": "Train a model at one level or at all of them.",
+    "graph": "The graph behind a model's loss on the engine, as text or as a picture.",
+    "profile": "Which op of a model takes how long on the engine.",
     "results": "The recorded runs of a model, as its README shows them.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
