@@ -77,8 +77,6 @@ class ZipFile:
             raise UnreadableFile(self.path, f"damaged at entry {name!r}")
         start += sum(sizes)  # the name and the extra field
         raw = self.bytes[start : start + info.file_size]
-        if raw.size != info.file_size:
-            raise UnreadableFile(self.path, f"cut off in entry {name!r}")
         if (verify or not self.mapped) and zlib.crc32(raw) != info.CRC:
             raise UnreadableFile(self.path, f"entry {name!r} is damaged: its checksum differs")
         return raw

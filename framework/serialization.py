@@ -212,7 +212,7 @@ def _store(array, name, arrays):
     """Enter an array under its path, or, where that is no good name for an entry of a file, under another one."""
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"save: {name or 'the array'} has dtype {array.dtype}, which cannot be stored")
-    if not (0 < len(name) < 1000 and name.isprintable() and "\\" not in name) or name in ("__metadata__", _STRUCTURE):
+    if not (0 < len(name) < 1000 and name.isprintable() and "\\" not in name) or name == "__metadata__":
         name = f"tensor.{len(arrays)}"
     while name in arrays:
         name += "~"

@@ -78,10 +78,10 @@ def _load_zip(path, mapped, device):
 def _load_legacy(path, mapped, device):
     """Before PyTorch 1.6: five pickles, the fourth with the object, the fifth with the storages' keys; then their bytes."""
     everything = map_file(path)
-    kinds, starts, storages = {}, {}, {}
+    promised, starts, storages = {}, {}, {}
 
-    def announced(kind, key, location, count, view=None):
-        kinds[key] = kind
+    def promise(kind, key, location, count, view=None):
+        promised[key] = kind, count
         return np.empty(0)
 
     def storage(kind, key, location, count, view=None):
@@ -101,19 +101,17 @@ def _load_legacy(path, mapped, device):
             raise UnreadableFile(path, f"protocol version {version!r}, where 1001 is known")
         order = "<" if system["little_endian"] else ">"
         begin = file.tell()
-        Unpickler(path, announced, device, rebuild=False).run(
-            file
-        )  # to learn the storages, which come after the object
+        Unpickler(path, promise, device, rebuild=False).run(file)  # to learn the storages, which come after the object
         keys = plain.run(file)
-        if not isinstance(keys, list) or set(kinds) != set(keys):
+        if not isinstance(keys, list) or set(promised) != set(keys):
             raise UnreadableFile(path, "the list of storages is damaged")
         end = file.tell()
         for key in keys:
             starts[key] = end + 8
-            count = everything[end : end + 8].view(f"{order}i8")
-            end += 8 + int(count[0]) * _itemsize(kinds[key]) if count.size else 8
-            if not starts[key] <= end <= everything.size:
-                raise UnreadableFile(path, f"cut off or damaged: it ends before storage {key!r} does")
+            kind, count = promised[key]
+            if everything[end : starts[key]].view(f"{order}i8").tolist() != [count]:
+                raise UnreadableFile(path, f"cut off or damaged at storage {key!r}")
+            end = starts[key] + count * _itemsize(kind)
         file.seek(begin)
         return Unpickler(path, storage, device).run(file)
 

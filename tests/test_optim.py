@@ -515,3 +515,10 @@ def test_a_new_rule_is_one_method():
     assert w.array.tolist() == [-0.5, 0.5, 0.0]
     with pytest.raises(NotImplementedError, match="define update"):
         optim.Optimizer([w], {}).step()
+
+
+def test_names_that_are_missing_say_what_is_near():
+    with pytest.raises(AttributeError, match=r"torch.optim has no 'Adamax': the engine does not have it; near: Adam"):
+        _ = optim.Adamax
+    with pytest.raises(AttributeError, match=r"torch.optim.lr_scheduler has no 'MultiplicativeLR'"):
+        _ = optim.lr_scheduler.MultiplicativeLR

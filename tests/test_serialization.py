@@ -214,6 +214,15 @@ def test_any_nesting_and_any_names_come_back(tmp_path, suffix, value):
     assert_same(load(tmp_path / f"x{suffix}"), value)
 
 
+@pytest.mark.parametrize("suffix", WRITTEN)
+def test_paths_that_collide_and_names_that_are_taken(tmp_path, suffix):
+    names = ["a.b", "a.b~", "a.b~~", "__metadata__", "dlfs.structure", "dlfs.structure.json", "", "a\0b", "x" * 70_000]
+    value = {name: Tensor(np.array(float(i))) for i, name in enumerate(names)}
+    value = {"a": {"b": Tensor(np.array(-1.0))}, **value}
+    save(value, tmp_path / f"x{suffix}")
+    assert_same(load(tmp_path / f"x{suffix}"), value)
+
+
 def test_safetensors_of_ours_are_read_by_the_library(tmp_path):
     state = {f"{dtype}.weight": Tensor(sample(dtype).T) for dtype in DTYPES}
     path = tmp_path / "x.safetensors"
@@ -488,6 +497,17 @@ def test_a_damaged_tensor_is_named(tmp_path):
             load(paths[name])
 
 
+def test_a_legacy_storage_whose_length_differs_is_refused(tmp_path):
+    """The legacy format has no checksums; a wrong length would shift every storage behind it."""
+    path = small_files(tmp_path)["d.pth"]
+    content = path.read_bytes()
+    at = content.index(np.arange(6, dtype=np.float32).tobytes()) - 8
+    for wrong in (5, 7, -1, 2**62):
+        path.write_bytes(content[:at] + struct.pack("<q", wrong) + content[at + 8 :])
+        with pytest.raises(UnreadableFile, match="cut off or damaged at storage"):
+            load(path)
+
+
 def test_pickles_with_any_byte_changed_never_fail_in_another_way(tmp_path):
     """The checksum made right again, so that the damage reaches the unpickler: it refuses, or rebuilds something."""
     path = tmp_path / "c.pt"
@@ -539,6 +559,7 @@ def zipped(path, **entries):
     return path
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_zip_files_of_another_kind(tmp_path):
     with pytest.raises(UnreadableFile, match="a zip file without data.pkl, which torch.save writes"):
         load(zipped(tmp_path / "x.pt", a="1"))
@@ -785,10 +806,10 @@ def test_a_link_is_followed_and_permissions_stay(tmp_path):
     assert link.is_symlink() and (load(target)["w"].array == 1).all() and target.stat().st_mode & 0o777 == 0o600
 
 
-def test_any_file_name_will_do(tmp_path):
+def test_any_file_name_will_do(tmp_path, monkeypatch):
     path = tmp_path / ("n" * 240 + ".npz")
     save({"w": Tensor(np.zeros(3))}, path)
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     save({"w": Tensor(np.ones(3))}, "relative.safetensors")
     assert (load("relative.safetensors")["w"].array == 1).all() and files_in(tmp_path) == [
         path.name,

@@ -11,6 +11,7 @@ import warnings
 from bisect import bisect_right
 from collections import Counter
 
+from ..absent import refuse_missing
 from .optimizer import Optimizer
 
 __all__ = [
@@ -569,3 +570,6 @@ class ReduceLROnPlateau(LRScheduler):
             reduced = max(group["lr"] * self.factor, lowest)
             if group["lr"] - reduced > self.eps:
                 group["lr"] = reduced
+
+
+__getattr__ = refuse_missing(globals(), "torch.optim.lr_scheduler")
