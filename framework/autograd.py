@@ -13,7 +13,7 @@ import itertools
 import threading
 from heapq import heappop, heappush
 
-import numpy as np
+from .backend import zeros
 
 _creation_numbers = itertools.count(1)
 
@@ -200,7 +200,7 @@ def _arrive(pending, edge, g, fresh, create_graph):
         return first
     if kind is Scatter:
         if first := entry is None:
-            entry = pending[edge] = [np.zeros(g.shape, g.g.dtype, like=g.g), True]
+            entry = pending[edge] = [zeros(g.shape, g.g), True]
         elif not entry[1]:
             entry[0], entry[1] = entry[0].copy(), True
         g.add(entry[0], g.index, g.g)

@@ -129,6 +129,13 @@ def array_module(array):
     return sys.modules[type(array).__module__.partition(".")[0]]
 
 
+def zeros(shape, like):
+    """Zeros of this shape, in the dtype and at the place of an array (or NumPy scalar)."""
+    if isinstance(like, (np.ndarray, np.generic)):
+        return np.zeros(shape, like.dtype)
+    return np.zeros(shape, like.dtype, like=like)
+
+
 def device_of(array):
     if isinstance(array, np.ndarray):
         return cpu

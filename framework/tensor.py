@@ -42,19 +42,19 @@ class Tensor:
 
     array: the data. grad: a Tensor or None. node: the Node that made it, None for a leaf.
     needs_grad: whether gradients flow to it. version: None, or the cell [writes, recorded writes] shared by all that share the memory.
-    view: None, or for a view the number of recorded writes when it was taken. hooks: functions of a leaf's gradient.
+    view_at: None, or for a view the number of recorded writes when it was taken. hooks: functions of a leaf's gradient.
 
     Made with `framework.tensor(...)` as a rule; `Tensor(array)` wraps an array without copying it.
     """
 
-    __slots__ = ("array", "grad", "node", "needs_grad", "version", "view", "hooks", "__weakref__", "__dict__")
+    __slots__ = ("array", "grad", "node", "needs_grad", "version", "view_at", "hooks", "__weakref__", "__dict__")
 
     def __init__(self, array, requires_grad=False, node=None):
         self.array = array if array.__class__ is ndarray else _to_array(array)
         self.grad = None
         self.node = node
         self.needs_grad = requires_grad
-        self.version = self.view = self.hooks = None
+        self.version = self.view_at = self.hooks = None
 
     # --- what it is ---
 
@@ -270,7 +270,7 @@ class Tensor:
         """Where this tensor's gradient goes: its node, itself for a leaf, None where none is needed."""
         if not self.needs_grad:
             return None
-        if self.view is not None and self.view != self.version[1]:
+        if self.view_at is not None and self.view_at != self.version[1]:
             raise RuntimeError(
                 f"this tensor, shape {tuple(self.array.shape)}, is a view of one that was written to in place with gradients recorded; "
                 "take the view again after the write, or clone() it before"
@@ -385,7 +385,7 @@ class Tensor:
             raise RuntimeError(
                 "in place: a leaf that requires grad cannot be written to; do it under no_grad(), or out of place"
             )
-        if self.view is not None:
+        if self.view_at is not None:
             raise RuntimeError(
                 "in place: this tensor is a view, and writing into a view of a tensor that requires grad is not supported; "
                 "write out of place (y = x + 1, torch.where, torch.cat), index the base itself (x[i] = …), or clone() the view first"

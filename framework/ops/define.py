@@ -414,7 +414,7 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
         results = tuple(Tensor(part, recorded) for part in y) if several else (Tensor(y, recorded),)
         if op.view and _shares_memory(results[0].array, arrays[0]):
             results[0].version = cell = inputs[0].cell()
-            results[0].view = cell[1]
+            results[0].view_at = cell[1]
         if not recorded:
             return results if several else results[0]
         versions = [

@@ -264,7 +264,7 @@ def argmin(input, dim=None, keepdim=False, *, axis=None, keepdims=None):
 
 
 def _put(g, *, index, dim, shape):
-    x = np.zeros(shape, g.dtype, like=g)
+    x = backend.zeros(shape, g)
     np.put_along_axis(x, index, g, dim)
     return x
 

@@ -11,7 +11,7 @@ from .define import broadcast_shape, op
 from .dims import dim_of, dims_of, sizes_of
 
 __all__ = [
-    "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t", "permute", "movedim", "moveaxis",
+    "reshape", "ravel", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t", "permute", "movedim", "moveaxis",
     "broadcast_to", "broadcast_tensors", "tile", "repeat_interleave", "cat", "concat", "concatenate", "stack", "hstack", "vstack",
     "split", "chunk", "unbind", "narrow", "roll", "flip", "tril", "triu", "diag", "diagonal", "meshgrid", "clone", "numel",
 ]  # fmt: skip
@@ -53,7 +53,7 @@ def same(input):
         return _reshape(input, shape=input.array.shape)
     result = Tensor(input.array, input.needs_grad, input.node)
     result.version = cell = input.cell()
-    result.view = cell[1]
+    result.view_at = cell[1]
     return result
 
 
@@ -279,7 +279,7 @@ def repeat(self, *repeats):
     ones = _reshaped("repeat", self, tuple([n for size in shape for n in (1, size)]))  # (1, s₀, 1, s₁, …)
     spread = _expanded("repeat", ones, tuple([n for pair in zip(repeats, shape) for n in pair]))  # (r₀, s₀, r₁, s₁, …)
     result = _reshaped("repeat", spread, tuple([r * size for r, size in zip(repeats, shape)]))
-    return result if result.view is None else _clone(result)
+    return result if result.view_at is None else _clone(result)
 
 
 def tile(input, dims):
@@ -308,7 +308,7 @@ def repeat_interleave(input, repeats, dim=None, *, output_size=None):
         times = int(counts.reshape(()))
         spread = input.unsqueeze(dim + 1).expand(*shape[: dim + 1], times, *shape[dim + 1 :])
         result = _reshaped("repeat_interleave", spread, (*shape[:dim], shape[dim] * times, *shape[dim + 1 :]))
-        return result if result.view is None else _clone(result)
+        return result if result.view_at is None else _clone(result)
     if len(counts) != shape[dim]:
         raise RuntimeError(f"repeat_interleave: {len(counts)} repeats for the {shape[dim]} elements of dimension {dim} of {tuple(shape)}")
     rows = np.repeat(np.arange(len(counts)), counts)
@@ -345,7 +345,7 @@ def _common_dtype(name, tensors):
         if not isinstance(x, Tensor):
             raise TypeError(f"{name}: expected a sequence of Tensors, found {type(x).__name__}")
     if not tensors:
-        raise RuntimeError(f"{name}: expected at least one tensor, got none")
+        raise (ValueError if name == "cat" else RuntimeError)(f"{name}: expected at least one tensor, got none")
     dtypes = {x.array.dtype for x in tensors}
     if len(dtypes) > 1:
         dtype = functools.reduce(backend.promote_types, dtypes)
@@ -502,8 +502,8 @@ def _take_diagonal(x, *, offset, dim1, dim2, shape):
 
 
 def _put_diagonal(g, *, offset, dim1, dim2, shape):
-    x = np.zeros(shape, g.dtype, like=g)
-    rows = np.arange(g.shape[-1], like=g)
+    x = backend.zeros(shape, g)
+    rows = np.arange(g.shape[-1])
     moved = np.moveaxis(x, (dim1, dim2), (-2, -1))
     moved[..., rows + max(-offset, 0), rows + max(offset, 0)] = g
     return x

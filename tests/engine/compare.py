@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import framework
-import framework.nn.functional  # noqa: F401 (rows reach it as T.nn.functional)
+import framework.nn.functional
 from framework import Tensor
 from framework.tensor import grad
 

@@ -3,8 +3,6 @@
 import math
 import operator
 
-import numpy as np
-
 from tests.engine.table import boolean, constant, fails, given, integer, positive, real, row
 
 ROWS, FAILS = [], []
