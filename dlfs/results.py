@@ -70,7 +70,7 @@ def over_seeds(quantity: str, values: list[float]) -> str:
     if len(values) == 1 or quantity in ("seconds", "train_loss", "test_loss"):
         return mean
     low, high = (figure(quantity, value).removesuffix(" %") for value in (min(values), max(values)))
-    return f"{mean} ({low} to {high})"
+    return f"{mean} ({low}–{high})"
 
 
 def by_data(runs: list[Run]) -> dict[str, list[Run]]:

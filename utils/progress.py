@@ -23,9 +23,10 @@ class ProgressReporter:
         self.bar = Progress(
             *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
         )
-        self.task = self.bar.add_task(title, total=epochs * examples, loss="")
+        self.task = self.bar.add_task("", total=epochs * examples, loss="")
 
     def __enter__(self) -> "ProgressReporter":
+        self.console.print(self.title, style="bold", highlight=False)
         self.bar.start()
         return self
 
@@ -36,26 +37,26 @@ class ProgressReporter:
         self.bar.update(
             self.task,
             completed=(epoch - 1) * self.examples + examples,
-            description=f"{self.title}  epoch {epoch}/{self.epochs}",
+            description=f"  epoch {epoch}/{self.epochs}",
             loss=f"loss {loss:.4f}",
         )
 
     def epoch(self, row: dict[str, float]) -> None:
         number = int(row["epoch"])
         if number % self.every == 0 or number == self.epochs:
-            self.console.print(
-                f"{self.title:<20} epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {figures(row)}",
-                highlight=False,
-            )
+            width = len(str(self.epochs))
+            self.console.print(f"  epoch {number:>{width}}/{self.epochs}  {figures(row)}", highlight=False)
 
 
 def figures(row: dict[str, float]) -> str:
-    """A row of the log in words: train loss 0.1234  valid accuracy 97.10 %  2.1 s."""
-    return "  ".join(
-        figure(key, value) if key == "seconds" else f"{key.replace('_', ' ')} {figure(key, value)}"
-        for key, value in row.items()
-        if key != "epoch"
-    )
+    """A row of the log in words: train loss 0.1234  valid loss 0.1222, accuracy 97.10 %  2.1 s."""
+    groups: dict[str, list[str]] = {}
+    for key, value in row.items():
+        if key not in ("epoch", "seconds"):
+            split, _, quantity = key.partition("_")
+            groups.setdefault(split, []).append(f"{quantity} {figure(key, value)}")
+    words = [f"{split} {', '.join(shown)}" for split, shown in groups.items()]
+    return "  ".join([*words, figure("seconds", row["seconds"])])
 
 
 def figure(key: str, value: float) -> str:

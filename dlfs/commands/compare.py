@@ -5,14 +5,13 @@ import math
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dlfs.compare import BOUND, QUANTITIES, Comparison, Difference, compare_study, starts
 from dlfs.levels import build_level, level_names
 from dlfs.studies import Study, all_studies, find_written_study
+from dlfs.terminal import table
 from dlfs.trace import compare_traces
 from utils.errors import UsageError, unknown_name
 
@@ -64,20 +63,17 @@ def show_comparisons(show: Console, study: Study, variant: str, comparisons: lis
     reference = reference_of(comparisons[0])
     show.print(Text(f"{study.fact('NAME')}: {variant}", "bold"))
     show.print(f"Relative differences from {comparisons[0].titles[reference]}:")
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("level", no_wrap=True)
-    for quantity in QUANTITIES:
-        table.add_column(quantity.replace(" ", "\n"), overflow="fold")
+    shown = table("level", *(quantity.replace(" ", "\n") for quantity in QUANTITIES))
     for comparison in comparisons:
-        table.add_row(Text(f"{comparison.weights} weights", "italic"))
+        shown.add_row(Text(f"{comparison.weights} weights", "italic"))
         for name, title in comparison.titles.items():
             if name == reference:
-                table.add_row(title, *["ref."] * len(QUANTITIES), style="dim")
+                shown.add_row(title, *["ref."] * len(QUANTITIES), style="dim")
                 continue
             found = comparison.pair(name, reference).differences
-            table.add_row(title, *(cell(quantity, found.get(quantity)) for quantity in QUANTITIES))
-        table.add_section()
-    show.print(table)
+            shown.add_row(title, *(cell(quantity, found.get(quantity)) for quantity in QUANTITIES))
+        shown.add_section()
+    show.print(shown)
     for comparison in comparisons:
         show.print(verdict(study, variant, comparison))
     show.print()
@@ -143,15 +139,15 @@ def show_trace(
         level.load_state(start.state)
     steps = compare_traces(first, second, start.inputs, start.targets)
     parting = next((step for step in steps if not step.ok), None)
-    table = Table("name", "shape", "difference", "", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = table("name", "shape", "difference", "", whole="shape")
     for step in steps:
         mark = "here they part" if step is parting else "ok" if step.ok else "differs"
         style = "bold red" if step is parting else "" if step.ok else "red"
-        table.add_row(step.name, str(step.shape), number(step.difference), mark, style=style)
+        shown.add_row(step.name, str(step.shape), number(step.difference), mark, style=style)
     show.print(
         Text(f"{first.title} and {second.title}, {comparison.weights} weights, in the order of the computation", "bold")
     )
-    show.print(table)
+    show.print(shown)
     if parting:
         show.print(Text(f"They first part at {parting.name}, shape {parting.shape}.", "bold red"))
     else:

@@ -3,12 +3,11 @@
 import json
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Column, Table
 
 from dlfs.results import accuracies
 from dlfs.studies import Study, all_studies
+from dlfs.terminal import table
 
 COLUMNS = {"by-hand": "L1\nhand", "engine": "L1\nengine", "lowlevel": "L2", "paper": "L3"}
 
@@ -46,20 +45,10 @@ def command(as_json: bool) -> None:
         ]
         click.echo(json.dumps(facts, indent=1))
         return
-    table = Table(
-        "",
-        "model",
-        "tier",
-        "after",
-        *COLUMNS.values(),
-        "L4",
-        Column("stands", no_wrap=True),
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    shown = table("", "model", "tier", "after", *COLUMNS.values(), "L4", "stands", whole="stands")
     for study in studies:
         marks = ["✓" if level in study.levels else "·" for level in COLUMNS]
         marks.append("✓" if (study.folder / "analysis").is_dir() else "·")
         after = " ".join(study.fact("PREREQUISITES"))
-        table.add_row(study.number, study.fact("NAME"), str(study.fact("TIER")), after, *marks, standing(study))
-    Console().print(table)
+        shown.add_row(study.number, study.fact("NAME"), str(study.fact("TIER")), after, *marks, standing(study))
+    Console().print(shown)

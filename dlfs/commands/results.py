@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from dlfs import results
 from dlfs.studies import find_written_study
+from dlfs.terminal import table
 from utils.errors import DLFSError
 from utils.files import write_atomically
 
@@ -42,9 +41,9 @@ def command(model: str, record: Path | None, write: bool, check: bool) -> None:
         )
         return
     head, rows = results.table(runs)
-    table = Table(*head, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = table(*(name.replace(" ", "\n") for name in head))
     for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+        shown.add_row(*(cell.replace(" (", "\n(") if "%" in cell else cell for cell in row))
+    Console().print(shown)
     for line in results.provenance(runs):
         click.echo(line)

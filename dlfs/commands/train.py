@@ -16,13 +16,12 @@ from typing import Any
 import click
 import numpy as np
 from click.core import ParameterSource
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from dlfs.levels import TITLES, Level, build_level, import_torch, initial_level
 from dlfs.results import CURVES, RUN, Run, read_run
 from dlfs.studies import Study, find_written_study
+from dlfs.terminal import table
 from utils.data_loaders import Dataset, load
 from utils.errors import DLFSError, UsageError
 from utils.files import write_atomically
@@ -266,18 +265,12 @@ def show_summary(console: Console, histories: dict[str, list[Row]]) -> None:
     for level, rows in histories.items():
         lasts[level] = {**rows[-2], **rows[-1], "seconds": sum(row.get("seconds", 0) for row in rows)}
     quantities = [key for key in next(iter(lasts.values())) if key not in ("epoch", "seconds")]
-    table = Table(
-        "level",
-        *(key.replace("_", " ") for key in quantities),
-        "training took",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    shown = table("level", *(key.replace("_", "\n") for key in quantities), "training\ntook")
     for level, last in lasts.items():
-        table.add_row(
+        shown.add_row(
             TITLES[level], *(figure(key, last[key]) for key in quantities), figure("seconds", last["seconds"])
         )
-    console.print(table)
+    console.print(shown)
     if len(histories) > 1:
         losses = [curve(rows, "train_loss")[1] for rows in histories.values()]
         apart = max(max(at_epoch) - min(at_epoch) for at_epoch in zip(*losses))
