@@ -15,6 +15,7 @@ from . import (
     normalization,
     padding,
     pooling,
+    rnn,
     sparse,
     transformer,
     utils,  # noqa: F401
@@ -32,12 +33,13 @@ from .normalization import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .parameter import Parameter
 from .pooling import *  # noqa: F403
+from .rnn import *  # noqa: F403
 from .sparse import *  # noqa: F403
 from .transformer import *  # noqa: F403
 
 __all__ = ["Module", "Parameter"]
 for _part in (
-    activation, attention, containers, conv, distance, dropout, linear, loss, normalization, padding, pooling, sparse, transformer,
+    activation, attention, containers, conv, distance, dropout, linear, loss, normalization, padding, pooling, rnn, sparse, transformer,
 ):  # fmt: skip
     __all__ += _part.__all__
 

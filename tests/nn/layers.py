@@ -406,6 +406,55 @@ TRANSFORMER = [
     ),
 ]
 
+
+def _packed(T, m, x, lengths, *states):
+    rnn = T.nn.utils.rnn
+    packed = rnn.pack_padded_sequence(x, lengths, m.batch_first, enforce_sorted=False)
+    output, final = _with_state(T, m, packed, *states) if states else m(packed)
+    return rnn.pad_packed_sequence(output, m.batch_first)[0], final
+
+
+def _with_state(T, m, x, *states):
+    return m(x, states if len(states) > 1 else states[0])
+
+
+RECURRENT = [
+    row
+    for name, states in (("RNN", 1), ("LSTM", 2), ("GRU", 1))
+    for row in rows(
+        name,
+        ("3, 4", real(5, 2, 3)),
+        ("3, 4, num_layers=2, bias=False, batch_first=True", real(2, 5, 3)),
+        ("3, 4, bidirectional=True", real(5, 2, 3)),
+        ("3, 4, num_layers=2, bidirectional=True, dropout=0.0", real(5, 3)),
+        ("3, 4, 2", real(5, 2, 3), *[real(2, 2, 4)] * states, dict(call=_with_state)),
+        ("3, 4, 2", real(5, 3), *[real(2, 4)] * states, dict(call=_with_state)),
+        ("3, 4, num_layers=2, dropout=0.5", real(5, 2, 3), dict(modes=("eval",))),
+        ("3, 4, num_layers=2, dropout=1.0", real(5, 2, 3)),
+        (
+            "3, 4, batch_first=True, bidirectional=True, num_layers=2",
+            real(3, 5, 3),
+            given([2, 5, 1]),
+            dict(call=_packed),
+        ),
+        ("3, 4", real(5, 3, 3), given([5, 2, 2]), dict(call=_packed)),
+        ("3, 4, 2", real(5, 3, 3), given([2, 5, 1]), *[real(2, 3, 4)] * states, dict(call=_packed)),
+    )
+]
+RECURRENT += rows("RNN", ("3, 4, 2, 'relu', False, True", real(2, 5, 3)), ("3, 4, nonlinearity='relu'", real(5, 2, 3)))
+CELLS = [
+    row
+    for name, states in (("RNNCell", 1), ("LSTMCell", 2), ("GRUCell", 1))
+    for row in rows(
+        name,
+        ("3, 4", real(2, 3)),
+        ("3, 4, False", real(3)),
+        ("3, 4", real(2, 3), *[real(2, 4)] * states, dict(call=_with_state)),
+        ("3, 4", real(3), *[real(4)] * states, dict(call=_with_state)),
+    )
+]
+CELLS += rows("RNNCell", ("3, 4, nonlinearity='relu'", real(2, 3)))
+
 ROWS = [
     *LINEAR,
     *CONTAINERS,
@@ -418,4 +467,6 @@ ROWS = [
     *SPARSE,
     *LOSS,
     *TRANSFORMER,
+    *RECURRENT,
+    *CELLS,
 ]
