@@ -41,7 +41,7 @@ def command(model: str, record: Path | None, write: bool, check: bool) -> None:
         )
         return
     head, rows = results.table(runs)
-    shown = table(*(name.replace(" ", "\n") for name in head))
+    shown = table(*(name.replace(" ", "\n") for name in head), whole="data")
     for row in rows:
         shown.add_row(*(cell.replace(" (", "\n(") if "%" in cell else cell for cell in row))
     Console().print(shown)
