@@ -36,8 +36,8 @@ _CHECKSUMS = "dlfs.checksums"
 def save(obj, f):
     """Write `obj` to the file `f`, in the format that its suffix names; torch.save's name, for weights and plain values only.
 
-    A tensor comes back as a tensor that requires no gradient, an array as an array, a NumPy scalar as Python's number; a subclass
-    of dict as a dict. Values that share memory are written once each.
+    A tensor comes back as a tensor that requires no gradient, an array as an array, a NumPy scalar as Python's number, a subclass
+    of dict as a dict. Tensors that share memory are written each for itself, and share none when they are loaded.
 
     The file is replaced only when the new one is complete and on the disk: after any error, the former file is as it was.
     Raises ValueError for a suffix that is not written, TypeError for a value that cannot be stored, naming where it is, and
@@ -67,9 +67,11 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
     """What a file holds: for one that `save` or torch.save wrote, the saved object; for others, a dict of tensors by name.
 
     Tensors are on the CPU unless map_location is another device; bfloat16 becomes float32, which holds each of its values exactly.
+    A file of `save`, an .npz and PyTorch's present format hold checksums, which are compared; other .safetensors and PyTorch's
+    format of before 1.6 hold none.
     mmap=True: the tensors are views of the mapped file, read when touched and copied when written to; so one of many gigabytes is
-    there at once, and what is never touched is never read. Checksums are then not compared, and bfloat16, compressed and unaligned
-    tensors are read all the same.
+    there at once, and what is never touched is never read. Their checksums are then not compared. Tensors that are bfloat16,
+    compressed or not aligned in the file are read at once all the same.
 
     Raises UnreadableFile, a ValueError, for a damaged, truncated or foreign file, and for a pickle that asks for anything but
     weights, naming it; nothing of it is executed. FileNotFoundError where there is no such file.

@@ -124,7 +124,12 @@ class Optimizer:
             for group in self.param_groups:
                 for param in group["params"]:
                     if param.grad is not None:
-                        self.update(param.array, param.grad.array, self.state[param], group)
+                        array, grad = param.array, param.grad.array
+                        if grad.shape != array.shape or grad.dtype != array.dtype:
+                            raise ValueError(
+                                f"{self._name}: a parameter of {array.dtype} {array.shape} has a gradient of {grad.dtype} {grad.shape}"
+                            )
+                        self.update(array, grad, self.state[param], group)
                         param.cell()[0] += 1  # its version: a write in place
         self._opt_called = True
         return loss
@@ -154,9 +159,9 @@ class Optimizer:
             yield *pieces, s[:count], t[:count]
 
     def _temporaries(self, xp, dtype, length):
-        pair = self._scratch.get((xp, dtype))
+        pair = self._scratch.get((xp.__name__, dtype))
         if pair is None or pair[0].size < length:
-            pair = self._scratch[xp, dtype] = (xp.empty(length, dtype), xp.empty(length, dtype))
+            pair = self._scratch[xp.__name__, dtype] = (xp.empty(length, dtype), xp.empty(length, dtype))
         return pair
 
     def zero_grad(self, set_to_none=True):
