@@ -14,8 +14,10 @@ import numpy as np
 from ..tensor import Tensor
 from .conv import Geometry, per_dimension, window_counts
 from .define import op
+from .gather import gather
+from .linalg import matmul
 
-__all__ = ["avg_pool1d"]
+__all__ = ["adaptive_avg_pool1d", "avg_pool1d"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -251,3 +253,90 @@ def avg_pool3d(
     return _avg_pooling(
         "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
+
+
+# --- adaptive pools: a given number of windows, from ⌊i n/o⌋ to ⌈(i + 1) n/o⌉ for output i of o --------------------------
+
+
+def _adaptive_sizes(name, dims, input, output_size):
+    """The input's and the output's sizes, one per spatial dimension; None in output_size keeps a size."""
+    if input.ndim not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            f"{name}: the input must be (N, C, …) or (C, …) with {dims} spatial dimensions, got {tuple(input.shape)}"
+        )
+    if not input.is_floating_point():
+        raise NotImplementedError(f"{name}: {input.dtype} is not supported; convert to a floating dtype with .float()")
+    size = input.array.shape[-dims:]
+    wanted = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,)
+    wanted = wanted * dims if len(wanted) == 1 else wanted
+    if len(wanted) != dims:
+        raise RuntimeError(f"{name}: output_size must be one number or {dims}, got {output_size!r}")
+    return size, per_dimension(name, "output_size", [n if o is None else o for n, o in zip(size, wanted)], dims, 1)
+
+
+def _adaptive_bounds(n, out):
+    return [(i * n // out, -((i + 1) * n // -out)) for i in range(out)]
+
+
+def mix(x, dim, weights):
+    """Σ_j weights[i, j] · x[…, j, …] along dim, counted from the end; weights (out, in)."""
+    weights = Tensor(np.array(weights, x.dtype, like=x.array))
+    if dim == -1:
+        return matmul(x, weights.mT)
+    return matmul(weights, x) if dim == -2 else matmul(weights, x.movedim(dim, -2)).movedim(-2, dim)
+
+
+def _adaptive_average(name, dims, input, output_size):
+    size, out = _adaptive_sizes(name, dims, input, output_size)
+    for dim, (n, o) in enumerate(zip(size, out), start=-dims):
+        if n % o == 0:  # windows of one size side by side
+            leading = tuple(input.shape[:dim])
+            input = input.reshape(*leading, o, n // o, *input.shape[input.ndim + dim + 1 :]).mean(dim=len(leading) + 1)
+        else:
+            weights = np.zeros((o, n))
+            for row, (first, end) in zip(weights, _adaptive_bounds(n, o)):
+                row[first:end] = 1 / (end - first)
+            input = mix(input, dim, weights)
+    return input
+
+
+def _adaptive_maximum(name, dims, input, output_size, return_indices):
+    """The places of the maxima, by comparing windows that are made equally long by repeating their last element; then picked."""
+    size, out = _adaptive_sizes(name, dims, input, output_size)
+    x = input.array.reshape((*input.array.shape[:-dims], -1))  # (…, size)
+    windows = np.zeros((), np.int64, like=x)  # places in the flattened input, (*out, *longest window)
+    for n, o in zip(size, out):
+        bounds = _adaptive_bounds(n, o)
+        longest = max(end - first for first, end in bounds)
+        rows = [[min(first + k, end - 1) for k in range(longest)] for first, end in bounds]
+        windows = windows[..., None, None] * n + np.array(rows, like=x)
+    windows = windows.transpose((*range(0, 2 * dims, 2), *range(1, 2 * dims, 2))).reshape((math.prod(out), -1))
+    winner = x[..., windows].argmax(axis=-1)  # (…, out)
+    places = Tensor(windows[np.arange(len(windows), like=x), winner])
+    y = gather(input.flatten(-dims), -1, places).reshape(*input.shape[:-dims], *out)
+    return (y, places.reshape(y.shape)) if return_indices else y
+
+
+def adaptive_avg_pool1d(input, output_size):
+    """The mean over each of output_size windows that together cover L: (N, C, L) or (C, L) → (N, C, output_size)."""
+    return _adaptive_average("adaptive_avg_pool1d", 1, input, output_size)
+
+
+def adaptive_avg_pool2d(input, output_size):
+    """As adaptive_avg_pool1d in two dimensions; output_size: a number, or a pair in which None keeps a size."""
+    return _adaptive_average("adaptive_avg_pool2d", 2, input, output_size)
+
+
+def adaptive_avg_pool3d(input, output_size):
+    """As adaptive_avg_pool2d in three dimensions."""
+    return _adaptive_average("adaptive_avg_pool3d", 3, input, output_size)
+
+
+def adaptive_max_pool1d(input, output_size, return_indices=False):
+    """The maximum over each of output_size windows that together cover L; return_indices: also the places of the maxima, int64."""
+    return _adaptive_maximum("adaptive_max_pool1d", 1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input, output_size, return_indices=False):
+    """As adaptive_max_pool1d in two dimensions; indices are into the flattened H · W."""
+    return _adaptive_maximum("adaptive_max_pool2d", 2, input, output_size, return_indices)

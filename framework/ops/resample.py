@@ -1,0 +1,197 @@
+"""Changing the spatial size: pad with constants, reflections, copies or around; interpolate to another size."""
+
+import functools
+import math
+
+import numpy as np
+
+from ..tensor import Tensor
+from .conv import per_dimension
+from .define import op
+from .gather import index_select
+from .pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, mix
+
+__all__ = []
+
+# --- padding ----------------------------------------------------------------------------------------------------------
+
+
+def _pad(x, *, pads, value):
+    """x with (before, after) elements of this value added to each dimension; negative numbers take elements away."""
+    size = tuple([n + before + after for n, (before, after) in zip(x.shape, pads)])
+    y = np.full_like(x, value, shape=size)
+    inside = tuple([slice(max(before, 0), n - max(after, 0)) for n, (before, after) in zip(size, pads)])
+    kept = tuple([slice(max(-before, 0), n - max(-after, 0)) for n, (before, after) in zip(x.shape, pads)])
+    y[inside] = x[kept]
+    return y
+
+
+pad_constant = op(
+    "pad", _pad, lambda g, pads: pad_constant(g, pads=tuple([(-before, -after) for before, after in pads]), value=0)
+)
+
+_SOURCES = {  # for padded positions i = −before … n − 1 + after, which element is there
+    "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
+    "replicate": lambda i, n: min(max(i, 0), n - 1),
+    "circular": lambda i, n: i % n,
+}
+
+
+def pad(input, pad, mode="constant", value=None):
+    """The input with elements added at the ends of its last dimensions: pad = (left, right, top, bottom, …), the last dimension first.
+
+    mode "constant": `value`, 0 by default, for any number of dimensions. "reflect": mirrored at the outermost element, which is not repeated;
+    "replicate": the outermost element; "circular": from the other end; for the last one, two or three of (N, C, …) or (C, …).
+    Negative numbers take elements away. RuntimeError where pad has an odd length, or is too long for the dimension.
+    """
+    return _padded(input, [int(p) for p in pad], mode, value)
+
+
+def _padded(input, numbers, mode, value):
+    dims = len(numbers) // 2
+    if len(numbers) % 2 or dims > input.ndim:
+        raise RuntimeError(
+            f"pad: {tuple(numbers)} must be pairs for at most the {input.ndim} dimensions of {tuple(input.shape)}"
+        )
+    pairs = [tuple(numbers[2 * i : 2 * i + 2]) for i in range(dims)][::-1]  # in the order of the dimensions
+    size = input.array.shape[input.ndim - dims :]
+    if any(n + before + after < 0 for n, (before, after) in zip(size, pairs)):
+        raise RuntimeError(f"pad: {tuple(numbers)} takes away more than there is of {tuple(input.shape)}")
+    if mode == "constant":
+        return pad_constant(
+            input, pads=((0, 0),) * (input.ndim - dims) + tuple(pairs), value=0 if value is None else value
+        )
+    if mode not in _SOURCES:
+        raise NotImplementedError(
+            f'pad: mode={mode!r} is not supported; "constant", "reflect", "replicate" and "circular" are'
+        )
+    if value is not None and value != 0:
+        raise ValueError(f'pad: mode="{mode}" takes no value, got {value}')
+    if dims not in (1, 2, 3) or input.ndim not in (dims + 1, dims + 2):
+        raise NotImplementedError(
+            f'pad: mode="{mode}" pads the last 1, 2 or 3 dimensions of (C, …) or (N, C, …), got {dims} for {tuple(input.shape)}'
+        )
+    if mode == "circular" and min(numbers, default=0) < 0:  # what is left after taking away is what goes around
+        input = _padded(input, [min(p, 0) for p in numbers], "constant", 0)
+        return _padded(input, [max(p, 0) for p in numbers], mode, None)
+    most = {"reflect": 1, "circular": 0}.get(mode)
+    for n, pair in zip(size, pairs):
+        if n == 0 and max(pair) > 0 or most is not None and max(pair) > n - most:
+            raise RuntimeError(
+                f'pad: mode="{mode}" can add at most {n - (most or 0)} to a dimension of {n}, got {tuple(numbers)}'
+            )
+    for dim, (n, (before, after)) in enumerate(zip(size, pairs), start=-dims):
+        if before or after:
+            source = [_SOURCES[mode](i, n) for i in range(-before, n + after)]
+            input = index_select(input, dim, Tensor(np.array(source, np.int64, like=input.array)))
+    return input
+
+
+# --- interpolation ----------------------------------------------------------------------------------------------------
+
+
+def _scaled(out, scale, offset, dtype):
+    """The input positions of the outputs, computed in the input's dtype as PyTorch does, which decides ties."""
+    number = np.dtype(dtype).type
+    return (np.arange(out, dtype=dtype) + number(offset)) * number(scale) - number(offset)
+
+
+@functools.lru_cache(maxsize=64)
+def nearest_places(n, out, scale, exact, dtype):
+    """For each output the input element: ⌊i · scale⌋, or for "nearest-exact" ⌊(i + ½) · scale⌋."""
+    positions = (np.arange(out, dtype=dtype) + np.dtype(dtype).type(0.5 if exact else 0)) * np.dtype(dtype).type(scale)
+    return np.minimum(np.floor(positions).astype(np.int64), n - 1)
+
+
+@functools.lru_cache(maxsize=64)
+def weights_of(mode, n, out, scale, align_corners, dtype):
+    """The matrix (out, n) that interpolates along one dimension.
+
+    Output i lies at x = (i + ½) · scale − ½, or with align_corners, where first and last elements stay in place, at x = i · (n − 1)/(out − 1).
+    linear: between the two neighbours. cubic: from the four around, by the kernel with a = −¾ (Keys 1981, "Cubic convolution interpolation").
+    Neighbours beyond the edge are the edge.
+    """
+    number = np.dtype(dtype).type
+    if align_corners:
+        x = np.arange(out, dtype=dtype) * number((n - 1) / (out - 1) if out > 1 else 0)
+    else:
+        x = _scaled(out, scale, 0.5, dtype)
+    if mode == "linear":
+        x = np.maximum(x, 0)
+        offsets, kernel = (0, 1), lambda d: 1 - d
+    else:
+        offsets, kernel = (-1, 0, 1, 2), _cubic
+    first = np.floor(x)
+    weights = np.zeros((out, n))
+    for offset in offsets:
+        source = np.clip(first + offset, 0, n - 1).astype(np.int64)
+        np.add.at(weights, (np.arange(out), source), kernel(np.abs(x - first - offset)))
+    return weights
+
+
+def _cubic(d, a=-0.75):
+    """The weight of an element at distance d ≤ 2."""
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((d - 5) * d + 8) * d * a - 4 * a
+    return np.where(d <= 1, near, far)
+
+
+_MODES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}  # how many spatial dimensions each needs
+_AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
+
+
+def interpolate(
+    input,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
+):
+    """The input (N, C, *spatial) at another spatial size: `size`, or ⌊input size · scale_factor⌋; each one number, or one per dimension.
+
+    mode: "nearest", "nearest-exact", "linear" (1 spatial dimension), "bilinear", "bicubic" (2), "trilinear" (3), or "area", the adaptive
+    mean. Positions come from scale_factor where it is given, from the sizes otherwise or with recompute_scale_factor.
+    A matrix per dimension does it, so an infinite or NaN element spreads along its row and column.
+    """
+    dims = input.ndim - 2
+    if antialias:
+        raise NotImplementedError("interpolate: antialias=True is not supported; leave it out")
+    if dims not in (1, 2, 3):
+        raise NotImplementedError(
+            f"interpolate: the input must be (N, C, …) with 1, 2 or 3 spatial dimensions, got {tuple(input.shape)}"
+        )
+    if mode not in ("nearest", "nearest-exact", "area", *_MODES) or _MODES.get(mode, dims) != dims:
+        raise NotImplementedError(
+            f"interpolate: mode={mode!r} does not apply to {dims} spatial dimensions, input {tuple(input.shape)}"
+        )
+    if align_corners is not None and mode not in _MODES:
+        raise ValueError(f"interpolate: align_corners belongs to {', '.join(_MODES)}, not to mode={mode!r}")
+    if (size is None) == (scale_factor is None):
+        raise ValueError("interpolate: give one of size and scale_factor")
+    old = input.array.shape[2:]
+    if size is not None:
+        new, factors = per_dimension("interpolate", "size", size, dims, 1), None
+    else:
+        factors = tuple(scale_factor) if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * dims
+        if len(factors) != dims:
+            raise ValueError(f"interpolate: scale_factor must be one number or {dims}, got {scale_factor!r}")
+        new = tuple([math.floor(n * factor) for n, factor in zip(old, factors)])
+        if min(new) < 1:
+            raise RuntimeError(f"interpolate: scale_factor {scale_factor} leaves nothing of {tuple(input.shape)}")
+    if mode == "area":
+        return _AREA[dims](input, new)
+    kept = factors is not None and not recompute_scale_factor
+    for dim, (n, out) in enumerate(zip(old, new)):
+        scale = 1 / factors[dim] if kept else n / out
+        if mode in _MODES:
+            input = mix(
+                input,
+                dim - dims,
+                weights_of("cubic" if mode == "bicubic" else "linear", n, out, scale, bool(align_corners), input.dtype),
+            )
+        else:
+            places = nearest_places(n, out, scale, mode == "nearest-exact", input.dtype)
+            input = index_select(input, dim - dims, Tensor(np.array(places, like=input.array)))
+    return input
