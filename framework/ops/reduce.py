@@ -24,11 +24,12 @@ __all__ = [
 
 def _dims(name, input, dim, keepdim, axis, keepdims):
     """The dimensions to reduce, as a tuple or None for all, and whether they stay with size 1."""
-    dim = axis if dim is None else dim
     keepdim = keepdim if keepdims is None else keepdims
     ndim = input.array.ndim
     if dim is None or dim.__class__ in (tuple, list) and not dim:
-        return None, keepdim
+        if axis is None:
+            return None, keepdim
+        dim = axis
     dims = dims_of(name, dim, ndim)
     return (dims if ndim else None), keepdim
 
@@ -70,7 +71,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, axis=None, keepdims=None)
 def _floating(name, input, dtype):
     input = input if dtype is None else input.to(dtype)
     if input.array.dtype.kind != "f":
-        raise RuntimeError(f"{name}: needs floating-point numbers, got {input.array.dtype}; use x.float(), or dtype=framework.float32 where accepted")
+        raise NotImplementedError(f"{name}: needs floating-point numbers, got {input.array.dtype}; convert with float() first")
     return input
 
 
