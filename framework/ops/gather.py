@@ -10,7 +10,7 @@ from .index import parse, read, read_slope, store
 
 __all__ = [
     "gather", "scatter", "scatter_add", "index_select", "index_add", "index_copy", "index_fill", "index_put", "take", "take_along_dim",
-    "masked_fill", "masked_select", "masked_scatter", "nonzero", "argwhere", "embedding",
+    "masked_fill", "masked_select", "masked_scatter", "nonzero", "argwhere",
 ]  # fmt: skip
 
 
