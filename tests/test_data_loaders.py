@@ -70,7 +70,9 @@ def test_an_unknown_set_names_the_nearest_and_all():
 def test_mnist_is_the_original():
     data = load("mnist")
     assert [len(split) for split in (data.train, data.valid, data.test)] == [55000, 5000, 10000]
-    assert data.train.x.shape == (55000, 1, 28, 28) and data.train.x.dtype == np.float32 and data.train.y.dtype == np.int64
+    assert (
+        data.train.x.shape == (55000, 1, 28, 28) and data.train.x.dtype == np.float32 and data.train.y.dtype == np.int64
+    )
     pixels = np.concatenate([data.train.x, data.valid.x])
     assert pixels.mean() == pytest.approx(0.1307, abs=5e-5) and pixels.std() == pytest.approx(0.3081, abs=5e-5)
     labels = np.concatenate([data.train.y, data.valid.y])
