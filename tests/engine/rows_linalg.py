@@ -34,21 +34,65 @@ ROWS += [
     row("Tensor.outer", lambda T, x, y: x.outer(y), real(3), real(4)),
     row("addmm", lambda T, x, y, z: T.addmm(x, y, z), real(3, 5), real(3, 4), real(4, 5)),
     row("addmm beta alpha", lambda T, x, y, z: T.addmm(x, y, z, beta=0.5, alpha=2.0), real(5), real(3, 4), real(4, 5)),
-    row("addmm beta 0", lambda T, x, y, z: T.addmm(x, y, z, beta=0), given([math.nan], grad=False), real(3, 4), real(4, 5)),
+    row(
+        "addmm beta 0",
+        lambda T, x, y, z: T.addmm(x, y, z, beta=0),
+        given([math.nan], grad=False),
+        real(3, 4),
+        real(4, 5),
+    ),
     row("Tensor.addmm", lambda T, x, y, z: x.addmm(y, z), real(3, 5), real(3, 4), real(4, 5)),
-    row("baddbmm", lambda T, x, y, z: T.baddbmm(x, y, z, beta=0.5, alpha=2.0), real(1, 5), real(2, 3, 4), real(2, 4, 5)),
+    row(
+        "baddbmm", lambda T, x, y, z: T.baddbmm(x, y, z, beta=0.5, alpha=2.0), real(1, 5), real(2, 3, 4), real(2, 4, 5)
+    ),
     row("Tensor.baddbmm", lambda T, x, y, z: x.baddbmm(y, z), real(2, 3, 5), real(2, 3, 4), real(2, 4, 5)),
     row("nn.functional.linear", lambda T, x, w, b: T.nn.functional.linear(x, w, b), real(3, 4), real(5, 4), real(5)),
     row("nn.functional.linear without bias", lambda T, x, w: T.nn.functional.linear(x, w), real(3, 4), real(5, 4)),
-    row("nn.functional.linear of a vector", lambda T, x, w, b: T.nn.functional.linear(x, w, b), real(4), real(5, 4), real(5)),
-    row("nn.functional.linear of a batch", lambda T, x, w, b: T.nn.functional.linear(x, w, b), real(2, 3, 4), real(5, 4), real(5)),
-    row("nn.functional.linear of nothing", lambda T, x, w, b: T.nn.functional.linear(x, w, b), real(0, 4), real(5, 4), real(5)),
-    row("nn.functional.linear with one bias", lambda T, x, w, b: T.nn.functional.linear(x, w, b), real(3, 4), real(5, 4), real(1)),
+    row(
+        "nn.functional.linear of a vector",
+        lambda T, x, w, b: T.nn.functional.linear(x, w, b),
+        real(4),
+        real(5, 4),
+        real(5),
+    ),
+    row(
+        "nn.functional.linear of a batch",
+        lambda T, x, w, b: T.nn.functional.linear(x, w, b),
+        real(2, 3, 4),
+        real(5, 4),
+        real(5),
+    ),
+    row(
+        "nn.functional.linear of nothing",
+        lambda T, x, w, b: T.nn.functional.linear(x, w, b),
+        real(0, 4),
+        real(5, 4),
+        real(5),
+    ),
+    row(
+        "nn.functional.linear with one bias",
+        lambda T, x, w, b: T.nn.functional.linear(x, w, b),
+        real(3, 4),
+        real(5, 4),
+        real(1),
+    ),
     row("nn.functional.linear with a vector", lambda T, x, w: T.nn.functional.linear(x, w), real(2, 3, 4), real(4)),
 ]
 FAILS += [
-    fails("matmul", lambda T, x, y: T.matmul(x, y), real(32, 784), real(256, 10), match=r"matmul: \(32, 784\) @ \(256, 10\): inner dimensions 784 and 256 differ"),
-    fails("matmul batches", lambda T, x, y: T.matmul(x, y), real(2, 3, 4), real(3, 4, 5), match=r"\(2,\) and \(3,\) do not broadcast"),
+    fails(
+        "matmul",
+        lambda T, x, y: T.matmul(x, y),
+        real(32, 784),
+        real(256, 10),
+        match=r"matmul: \(32, 784\) @ \(256, 10\): inner dimensions 784 and 256 differ",
+    ),
+    fails(
+        "matmul batches",
+        lambda T, x, y: T.matmul(x, y),
+        real(2, 3, 4),
+        real(3, 4, 5),
+        match=r"\(2,\) and \(3,\) do not broadcast",
+    ),
     fails("matmul 0-d", lambda T, x, y: T.matmul(x, y), real(), real(3), match="at least one dimension"),
     fails("matmul dtypes", lambda T, x, y: T.matmul(x, y), real(3, 4), integer(4, 5), match="float32 and int64 differ"),
     fails("matmul of bools", lambda T, x, y: T.matmul(x, y), boolean(3, 4), boolean(4, 5), match="boolean"),
@@ -58,7 +102,13 @@ FAILS += [
     fails("mv", lambda T, x, y: T.mv(x, y), real(3, 4), real(4, 1), match="mv"),
     fails("dot", lambda T, x, y: T.dot(x, y), real(3), real(4), match="inner dimensions 3 and 4"),
     fails("outer", lambda T, x, y: T.outer(x, y), real(3, 1), real(4), match="two vectors"),
-    fails("nn.functional.linear", lambda T, x, w: T.nn.functional.linear(x, w), real(3, 4), real(5, 3), match=r"input \(3, 4\), weight \(5, 3\)"),
+    fails(
+        "nn.functional.linear",
+        lambda T, x, w: T.nn.functional.linear(x, w),
+        real(3, 4),
+        real(5, 3),
+        match=r"input \(3, 4\), weight \(5, 3\)",
+    ),
 ]
 
 # --- einsum ---
@@ -80,7 +130,13 @@ ROWS += [
     row("einsum of integers", lambda T, x, y: T.einsum("ij,jk", x, y), integer(2, 3), integer(3, 4)),
 ]
 FAILS += [
-    fails("einsum sizes", lambda T, x, y: T.einsum("ij,jk->ik", x, y), real(2, 3), real(4, 5), match="size 3 in one operand and 4 in another"),
+    fails(
+        "einsum sizes",
+        lambda T, x, y: T.einsum("ij,jk->ik", x, y),
+        real(2, 3),
+        real(4, 5),
+        match="size 3 in one operand and 4 in another",
+    ),
     fails("einsum count", lambda T, x: T.einsum("ij,jk->ik", x), real(2, 3), match="names 2 operands, but 1"),
     fails("einsum rank", lambda T, x: T.einsum("ijk->i", x), real(2, 3), match="does not name the 2 dimensions"),
     fails("einsum output", lambda T, x: T.einsum("ij->ik", x), real(2, 3), match="output"),
@@ -91,32 +147,72 @@ FAILS += [
 # --- norms and angles ---
 
 for ord in (None, 1, 2, 3, 0.5, math.inf, -math.inf, 0):
-    ROWS += [row(f"linalg.norm {ord} of a vector", lambda T, x, o=ord: T.linalg.norm(x, o), real(5), numerical=ord != 0)]
+    ROWS += [
+        row(f"linalg.norm {ord} of a vector", lambda T, x, o=ord: T.linalg.norm(x, o), real(5), numerical=ord != 0)
+    ]
     if ord is not None:
         ROWS += [
-            row(f"linalg.vector_norm {ord}", lambda T, x, o=ord: T.linalg.vector_norm(x, o), real(3, 4), numerical=ord != 0),
-            row(f"linalg.vector_norm {ord} dim", lambda T, x, o=ord: T.linalg.vector_norm(x, o, dim=1, keepdim=True), real(3, 4), numerical=ord != 0),
+            row(
+                f"linalg.vector_norm {ord}",
+                lambda T, x, o=ord: T.linalg.vector_norm(x, o),
+                real(3, 4),
+                numerical=ord != 0,
+            ),
+            row(
+                f"linalg.vector_norm {ord} dim",
+                lambda T, x, o=ord: T.linalg.vector_norm(x, o, dim=1, keepdim=True),
+                real(3, 4),
+                numerical=ord != 0,
+            ),
         ]
 for ord in ("fro", 1, -1, math.inf, -math.inf):
     no_tie = given([[1.0, -0.5, 3.0, 0.2], [-2.0, 0.3, -0.4, 0.9], [0.6, 4.0, -0.7, 1.1]])
     ROWS += [
         row(f"linalg.norm {ord} of a matrix", lambda T, x, o=ord: T.linalg.norm(x, o), no_tie),
-        row(f"linalg.matrix_norm {ord}", lambda T, x, o=ord: T.linalg.matrix_norm(x, o), real(2, 3, 4), numerical=False),
-        row(f"linalg.matrix_norm {ord} dim", lambda T, x, o=ord: T.linalg.matrix_norm(x, o, (1, 0), keepdim=True), no_tie),
+        row(
+            f"linalg.matrix_norm {ord}", lambda T, x, o=ord: T.linalg.matrix_norm(x, o), real(2, 3, 4), numerical=False
+        ),
+        row(
+            f"linalg.matrix_norm {ord} dim",
+            lambda T, x, o=ord: T.linalg.matrix_norm(x, o, (1, 0), keepdim=True),
+            no_tie,
+        ),
     ]
 ROWS += [
     row("linalg.norm of all", lambda T, x: T.linalg.norm(x), real(2, 3, 4)),
     row("linalg.norm dim", lambda T, x: T.linalg.norm(x, dim=1), real(2, 3, 4)),
     row("linalg.norm two dims", lambda T, x: T.linalg.norm(x, dim=(0, 2), keepdim=True), real(2, 3, 4)),
     row("linalg.norm inf two dims", lambda T, x: T.linalg.norm(x, math.inf, dim=(0, 2)), real(2, 3, 4)),
-    row("linalg.norm of 0", lambda T, x: T.linalg.norm(x, dim=1), given([[0.0, 0.0], [3.0, 4.0]]), second=False, numerical=False),
+    row(
+        "linalg.norm of 0",
+        lambda T, x: T.linalg.norm(x, dim=1),
+        given([[0.0, 0.0], [3.0, 4.0]]),
+        second=False,
+        numerical=False,
+    ),
     row("nn.functional.normalize", lambda T, x: T.nn.functional.normalize(x), real(3, 4)),
     row("nn.functional.normalize p dim", lambda T, x: T.nn.functional.normalize(x, p=1.0, dim=-1), real(2, 3, 4)),
     row("nn.functional.normalize eps", lambda T, x: T.nn.functional.normalize(x, dim=0, eps=10.0), real(4)),
-    row("nn.functional.normalize 0", lambda T, x: T.nn.functional.normalize(x), given([[0.0, 0.0], [3.0, 4.0]]), second=False, numerical=False),
+    row(
+        "nn.functional.normalize 0",
+        lambda T, x: T.nn.functional.normalize(x),
+        given([[0.0, 0.0], [3.0, 4.0]]),
+        second=False,
+        numerical=False,
+    ),
     row("cosine_similarity", lambda T, x, y: T.cosine_similarity(x, y), real(3, 4), real(3, 4)),
-    row("nn.functional.cosine_similarity broadcast", lambda T, x, y: T.nn.functional.cosine_similarity(x, y, dim=-1), real(3, 1, 4), real(2, 4)),
-    row("nn.functional.cosine_similarity dim", lambda T, x, y: T.nn.functional.cosine_similarity(x, y, dim=0), real(3, 4), real(3, 4)),
+    row(
+        "nn.functional.cosine_similarity broadcast",
+        lambda T, x, y: T.nn.functional.cosine_similarity(x, y, dim=-1),
+        real(3, 1, 4),
+        real(2, 4),
+    ),
+    row(
+        "nn.functional.cosine_similarity dim",
+        lambda T, x, y: T.nn.functional.cosine_similarity(x, y, dim=0),
+        real(3, 4),
+        real(3, 4),
+    ),
 ]
 
 # --- linear equations ---
@@ -142,11 +238,31 @@ ROWS += [
     row("linalg.lstsq gels", lambda T, a, b: T.linalg.lstsq(a, b, driver="gels").residuals, real(5, 3), real(5, 2)),
 ]
 FAILS += [
-    fails("linalg.solve singular", lambda T, a, b: T.linalg.solve(a, b), given([[1.0, 2.0], [2.0, 4.0]]), real(2), match="singular", raises=RuntimeError),
+    fails(
+        "linalg.solve singular",
+        lambda T, a, b: T.linalg.solve(a, b),
+        given([[1.0, 2.0], [2.0, 4.0]]),
+        real(2),
+        match="singular",
+        raises=RuntimeError,
+    ),
     fails("linalg.inv", lambda T, a: T.linalg.inv(a), real(2, 3), match=r"square matrices .* \(2, 3\)"),
     fails("linalg.solve", lambda T, a, b: T.linalg.solve(a, b), SQUARE, real(2, 2), match="must have 3 rows"),
     fails("linalg.lstsq", lambda T, a, b: T.linalg.lstsq(a, b), real(5, 3), real(4, 2), match="same number of rows"),
-    fails("linalg.lstsq driver", lambda T, a, b: T.linalg.lstsq(a, b, driver="gelss"), real(5, 3), real(5, 2), match="gelss", raises=NotImplementedError),
-    fails("linalg.matrix_norm", lambda T, a: T.linalg.matrix_norm(a, "nuc"), real(5, 3), match="nuc", raises=NotImplementedError),
+    fails(
+        "linalg.lstsq driver",
+        lambda T, a, b: T.linalg.lstsq(a, b, driver="gelss"),
+        real(5, 3),
+        real(5, 2),
+        match="gelss",
+        raises=NotImplementedError,
+    ),
+    fails(
+        "linalg.matrix_norm",
+        lambda T, a: T.linalg.matrix_norm(a, "nuc"),
+        real(5, 3),
+        match="nuc",
+        raises=NotImplementedError,
+    ),
     fails("linalg.norm", lambda T, a: T.linalg.norm(a, 2.5), positive(2, 5, 3), match="one or two dimensions"),
 ]
