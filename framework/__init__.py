@@ -8,7 +8,8 @@ from math import e, inf, nan, pi
 
 from numpy import dtype, iinfo
 
-from . import absent, ops
+from . import absent, autograd, functional, ops
+from .anomaly import detect_anomaly
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import (
     Generator,
@@ -29,6 +30,8 @@ from .backend import (
     uint8,
 )
 from .backend import bool_ as bool
+from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
 from .ops.activation import *  # noqa: F403
 from .ops.conv import *  # noqa: F403
 from .ops.convert import *  # noqa: F403
@@ -43,7 +46,14 @@ from .ops.pool import *  # noqa: F403
 from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
-from .tensor import Size, Tensor
+from .serialization import load, save
+from .tensor import Size, Tensor, backward, grad
+
+# The names of torch.autograd that need tensors and ops, and so stand on higher floors than autograd.py.
+for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly):
+    setattr(autograd, _name.__name__, _name)
+autograd.functional = functional
+del backward, grad, gradcheck, gradgradcheck, detect_anomaly, Function
 
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
@@ -52,7 +62,7 @@ __all__ = [
     "Tensor", "Size", "dtype", "device", "Generator", "default_generator", "manual_seed", "get_default_dtype", "set_default_dtype",
     "promote_types", "finfo", "iinfo", "bool", "uint8", "int8", "int16", "short", "int32", "int", "int64", "long", "float16", "half",
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
-    "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled",
+    "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled", "save", "load",
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,
