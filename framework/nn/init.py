@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import scipy.special
 
 from .. import backend
 from ..autograd import no_grad
@@ -67,9 +66,11 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Fill from the normal distribution N(mean, std²) cut off outside [a, b], by the inverse of its distribution function."""
-    low, high = scipy.special.ndtr((a - mean) / std), scipy.special.ndtr((b - mean) / std)
+    from scipy import special  # here, as it takes longer to import than the whole engine
+
+    low, high = special.ndtr((a - mean) / std), special.ndtr((b - mean) / std)
     uniform = low + (high - low) * backend.random(generator).random(tensor.array.shape)
-    return _fill(tensor, np.clip(mean + std * scipy.special.ndtri(uniform), a, b))
+    return _fill(tensor, np.clip(mean + std * special.ndtri(uniform), a, b))
 
 
 def constant_(tensor, val):

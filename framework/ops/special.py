@@ -1,7 +1,6 @@
 """Special functions on plain arrays."""
 
 import numpy as np
-import scipy.special
 
 
 def sigmoid(x):
@@ -20,12 +19,23 @@ def erf(x):
         from cupyx.scipy import special
 
         return special.erf(x)
-    return scipy.special.erf(x).astype(x.dtype, copy=False)
+    from scipy import special  # here, as it takes longer to import than the whole engine
+
+    return special.erf(x).astype(x.dtype, copy=False)
 
 
 # erf(x) = tanh(x + x q(x²)): q is smooth, and the tails come from tanh. The coefficients make the largest error on [0, 4] as small as
 # a polynomial of this degree can, with q(0) = 2/√π − 1, so that small x keep their relative precision too.
-_Q = (0.12837917, 0.10276954, -0.000193476911, -0.000617050177, 8.56946016e-05, -5.04689484e-06, 5.39199829e-08, 4.42497442e-09)
+_Q = (
+    0.12837917,
+    0.10276954,
+    -0.000193476911,
+    -0.000617050177,
+    8.56946016e-05,
+    -5.04689484e-06,
+    5.39199829e-08,
+    4.42497442e-09,
+)
 
 
 def fast_erf(x):
@@ -40,4 +50,3 @@ def fast_erf(x):
         q *= x
         q += x
     return np.tanh(q)
-
