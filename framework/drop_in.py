@@ -111,7 +111,7 @@ class _Session:
 
     def __init__(self):
         self.modules = {}  # path → module
-        self.foreign = {}  # path → whether it needs torch
+        self.needing = {}  # path → whether it needs torch
 
     def load(self, path):
         if path in self.modules:
@@ -130,9 +130,9 @@ class _Session:
         return module
 
     def needs_torch(self, path):
-        if path not in self.foreign:
-            self.foreign[path] = _Source(path).needs_torch()
-        return self.foreign[path]
+        if path not in self.needing:
+            self.needing[path] = _Source(path).needs_torch()
+        return self.needing[path]
 
 
 class _Importer:
@@ -176,16 +176,21 @@ class _Importer:
         return module
 
     def _ordinary(self, name, locals, fromlist, level):
+        """Python's own import; a relative one in a file of no package finds the file beside it."""
         package = self.source.package
         if level and not package:
-            path = self.source.sibling(name, level)
-            if path is None:
-                raise ImportError(
-                    f"{self.source.path}: from {'.' * level}{name} import …: there is no such file beside it"
-                )
-            return self.session.load(path)
+            return self._beside(name, fromlist, level)
         with _on_path(self.source.root):
             return builtins.__import__(name, {"__package__": package, "__name__": package}, locals, fromlist, level)
+
+    def _beside(self, name, fromlist, level):
+        def load(name):
+            path = self.source.sibling(name, level)
+            if path is None:
+                raise ImportError(f"{self.source.path}: there is no file for the relative import of {'.' * level}{name}")
+            return self.session.load(path)
+
+        return load(name) if name else types.SimpleNamespace(**{part: load(part) for part in fromlist})
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from .parameter import empty
 from .settings import FunctionModule
 
 __all__ = [
-    "ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "GELU", "SiLU", "GLU", "Hardtanh", "Softplus", "Sigmoid", "LogSigmoid", "Tanh",
+    "ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "SELU", "GELU", "SiLU", "GLU", "Hardtanh", "Softplus", "Sigmoid", "LogSigmoid", "Tanh",
     "Softmax", "Softmax2d", "LogSoftmax", "Softmin",
 ]  # fmt: skip
 
@@ -69,6 +69,12 @@ class ELU(FunctionModule):
     """x where x > 0, alpha · (exp(x) − 1) elsewhere."""
 
     function, settings, shown = "elu", dict(alpha=1.0, inplace=False), ("alpha",)
+
+
+class SELU(FunctionModule):
+    """scale · ELU(x), with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+
+    function, settings = "selu", dict(inplace=False)
 
 
 class GELU(FunctionModule):

@@ -1,11 +1,11 @@
-"""Pooling, and its opposite. Each is a row: its function, and the settings with PyTorch's defaults."""
+"""Pooling, its opposite, and windows as columns. Each is a row: its function, and the settings with PyTorch's defaults."""
 
 from .settings import REQUIRED, FunctionModule
 
 __all__ = [
-    "MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d",
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d",
+    "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+    "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d", "Unfold", "Fold",
 ]  # fmt: skip
 
 
@@ -35,6 +35,12 @@ class MaxPool2d(_MaxPool):
     function = "max_pool2d"
 
 
+class MaxPool3d(_MaxPool):
+    """The maximum of each window: (B, C, D, H, W) → (B, C, D', H', W')."""
+
+    function = "max_pool3d"
+
+
 class AvgPool1d(_Pool):
     """The mean of each window: (B, C, L) → (B, C, L')."""
 
@@ -49,14 +55,21 @@ class AvgPool1d(_Pool):
             setattr(self, name, tuple(value) if isinstance(value, (tuple, list)) else (value,))
 
 
-class AvgPool2d(_Pool):
+class _AvgPoolNd(_Pool):
+    settings = dict(kernel_size=REQUIRED, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None)
+    shown = ("kernel_size", "stride", "padding")
+
+
+class AvgPool2d(_AvgPoolNd):
     """The mean of each window: (B, C, H, W) → (B, C, H', W')."""
 
     function = "avg_pool2d"
-    settings = dict(
-        kernel_size=REQUIRED, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-    )
-    shown = ("kernel_size", "stride", "padding")
+
+
+class AvgPool3d(_AvgPoolNd):
+    """The mean of each window: (B, C, D, H, W) → (B, C, D', H', W')."""
+
+    function = "avg_pool3d"
 
 
 class _AdaptivePool(FunctionModule):
@@ -76,6 +89,12 @@ class AdaptiveAvgPool2d(_AdaptivePool):
     """Means over windows that divide the input evenly: (B, C, H, W) → (B, C, *output_size)."""
 
     function = "adaptive_avg_pool2d"
+
+
+class AdaptiveAvgPool3d(_AdaptivePool):
+    """Means over windows that divide the input evenly: (B, C, D, H, W) → (B, C, *output_size)."""
+
+    function = "adaptive_avg_pool3d"
 
 
 class _AdaptiveMaxPool(_AdaptivePool):
@@ -129,3 +148,19 @@ class UpsamplingBilinear2d(_Upsampling):
     """Upsample by bilinear interpolation, the corners' centres kept."""
 
     mode, align_corners = "bilinear", True
+
+
+class Unfold(FunctionModule):
+    """The windows of a convolution as columns: (B, C, H, W) → (B, C · kernel, windows)."""
+
+    function = "unfold"
+    settings = dict(kernel_size=REQUIRED, dilation=1, padding=0, stride=1)
+    shown = ("kernel_size", "dilation", "padding", "stride")
+
+
+class Fold(FunctionModule):
+    """The sum of columns at the places that they came from: (B, C · kernel, windows) → (B, C, *output_size)."""
+
+    function = "fold"
+    settings = dict(output_size=REQUIRED, kernel_size=REQUIRED, dilation=1, padding=0, stride=1)
+    shown = tuple(settings)

@@ -69,7 +69,7 @@ def rows(name, *cases):
     return made
 
 
-IMAGE, SEQUENCE = real(2, 4, 6, 5), real(2, 4, 9)
+IMAGE, SEQUENCE, VOLUME = real(2, 4, 6, 5), real(2, 4, 9), real(2, 2, 4, 5, 3)
 
 LINEAR = [
     *rows("Identity", ("", real(2, 3)), ("54, unused=True", real(2, 3))),
@@ -173,6 +173,11 @@ POOLING = [
         ("2, dilation=2, return_indices=True", IMAGE),
         ("2, stride=1", real(4, 6, 5)),
     ),
+    *rows("MaxPool3d", ("2", VOLUME), ("(2, 3, 1), 1, (1, 0, 0), ceil_mode=True, return_indices=True", VOLUME)),
+    *rows("AvgPool3d", ("2", VOLUME), ("(2, 3, 1), 1, (1, 0, 0), True, False", VOLUME)),
+    *rows("AdaptiveAvgPool3d", ("2", VOLUME), ("(1, None, 3)", VOLUME)),
+    *rows("Unfold", ("2", IMAGE), ("(3, 2), dilation=(1, 2), padding=(1, 0), stride=2", IMAGE)),
+    *rows("Fold", ("(6, 5), 2", real(2, 8, 20)), ("(6, 5), (3, 2), padding=1, stride=(2, 1)", real(2, 12, 18))),
     *rows("AvgPool1d", ("2", SEQUENCE), ("3, 2, 1, True, False", SEQUENCE)),
     *rows(
         "AvgPool2d",
@@ -245,6 +250,7 @@ ACTIVATION = [
     *rows("LeakyReLU", ("", X), ("0.2", X), ("0.2, True", X, dict(call=lambda T, m, x: m(x * 1)))),
     *rows("PReLU", ("", X), ("4", X), ("num_parameters=1, init=0.1", X)),
     *rows("ELU", ("", X), ("alpha=0.5", X)),
+    *rows("SELU", ("", X), ("inplace=True", X, dict(call=lambda T, m, x: m(x * 1)))),
     *rows("GELU", ("", X), ("'tanh'", X)),
     *rows("SiLU", ("", X), ("inplace=True", X, dict(call=lambda T, m, x: m(x * 1)))),
     *rows("GLU", ("", real(2, 6)), ("1", X)),

@@ -1,6 +1,7 @@
 """Module against PyTorch's: attributes, names, walking, conversions, hooks, copies, and what loading refuses."""
 
 import copy
+import pathlib
 import pickle
 
 import numpy as np
@@ -505,3 +506,16 @@ def test_missing_layers_are_refused_by_name():
         nn.LazyLinear  # noqa: B018
     with pytest.raises(AttributeError, match="torch.nn.functional has no 'sofmax'.*softmax"):
         nn.functional.sofmax  # noqa: B018
+
+
+def test_the_layer_that_the_readme_shows():
+    text = (pathlib.Path(nn.__file__).parent / "README.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    names = {}
+    exec(code, names)
+    layer = names["layer"]
+    assert list(layer.state_dict()) == ["scale", "f.weight", "f.bias"] and layer.scale.grad.shape == (8,)
+    lines = code[code.index("class") : code.index("layer =")].strip().splitlines()
+    assert len(lines) <= 10, "a custom layer takes ten lines"
+    for name in (f"`{part}`" for row in text.splitlines() if row.startswith("| `") for part in row.split("|")[1].replace("`", "").split(", ")):
+        assert (pathlib.Path(nn.__file__).parent / name.strip("` ")).exists(), f"the README names {name}"
