@@ -6,7 +6,7 @@ from .. import backend
 from ..tensor import Tensor, method
 from .define import op
 
-__all__ = []
+__all__ = ["is_tensor", "is_floating_point"]
 
 _cast = op("cast", lambda x, *, dtype, source: x.astype(dtype), lambda g, source: g.astype(source))
 _move = op("move", lambda x, *, device, source: backend.to_device(x, device), lambda g, source: _move_back(g, source))
@@ -97,3 +97,13 @@ def cpu(self):
 def cuda(self, device=None, non_blocking=False):
     """On the GPU; RuntimeError without CuPy or a GPU."""
     return moved(self, backend.device("cuda", device) if device is None or isinstance(device, int) else device)
+
+
+def is_tensor(obj):
+    """Whether this is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input):
+    """Whether the tensor's dtype is a floating-point one."""
+    return input.array.dtype.kind == "f"

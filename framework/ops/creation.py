@@ -1,11 +1,14 @@
 """Tensors from nothing or from data: constants, ranges, random numbers. Other arrays than NumPy's come from `device="cuda"`."""
 
+import functools
 import math
 
 import numpy as np
 
 from .. import backend
+from ..autograd import grad_mode
 from ..tensor import Tensor, implements, method
+from .define import op
 from .dims import sizes_of
 
 __all__ = [
@@ -28,39 +31,58 @@ def _made(array, device, requires_grad):
 # --- from data --------------------------------------------------------------------------------------------------------
 
 
-def _array(name, data, dtype):
-    """The data as an array: floats in the default dtype, unless they come from an array or a Tensor, whose dtype stays."""
-    if isinstance(data, Tensor):
-        array = data.array
-    elif isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_function__"):
-        array = data
-    else:
-        data, typed = _unwrapped(data)
-        try:
-            array = np.asarray(data)
-        except ValueError:
-            raise ValueError(f"{name}: the nested lists have different lengths; every list on a level needs as many elements") from None
-        if dtype is None and not typed and (array.dtype.kind == "f" or array.size == 0):
-            array = array.astype(backend.get_default_dtype())
-    if getattr(array, "dtype", None) is None or array.dtype.kind not in "fiub" or array.dtype.name not in _DTYPES:
-        kind = getattr(array, "dtype", type(data).__name__)
-        raise TypeError(f"{name}: cannot make a tensor of {kind}; the engine has {', '.join(_DTYPES)}")
-    return array if dtype is None else array.astype(dtype, copy=False)
-
-
 _DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 
 
-def _unwrapped(data):
-    """Nested lists with the Tensors in them as arrays; and whether some element brought a dtype of its own."""
+def _array(name, data, dtype):
+    """The data as an array. Python floats count as the default dtype, ints as int64; arrays and Tensors keep theirs."""
     if isinstance(data, Tensor):
-        return (data.array if data.array.ndim else data.array.item()), bool(data.array.ndim)
-    if isinstance(data, (list, tuple)):
-        if data and isinstance(data[0], (list, tuple, Tensor, np.ndarray, np.generic)):
-            parts = [_unwrapped(part) for part in data]
-            return [part for part, _ in parts], any(typed for _, typed in parts)
-        return data, False
-    return data, isinstance(data, (np.ndarray, np.generic))
+        array = data.array
+    elif isinstance(data, np.generic):
+        array = np.asarray(data)
+    elif hasattr(data, "__array_function__"):
+        array = data
+    else:
+        found = set()
+        plain = _unwrapped(name, data, found)
+        try:
+            array = np.asarray(plain)
+        except ValueError:
+            raise ValueError(f"{name}: nested lists of different lengths make no tensor; every list on a level needs as many elements") from None
+        if array.dtype.kind in "fiub":
+            array = array.astype(functools.reduce(backend.promote_types, found, *(() if found else (backend.get_default_dtype(),))), copy=False)
+    if array.dtype.name not in _DTYPES:
+        kind = RuntimeError if array.dtype == object else TypeError
+        raise kind(f"{name}: cannot make a tensor of a {type(data).__name__} of {array.dtype}; the engine has {', '.join(_DTYPES)}")
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def _unwrapped(name, data, found):
+    """Nested lists with plain numbers in the place of Tensors; the dtypes met are put into `found`."""
+    if isinstance(data, Tensor):
+        if data.array.size != 1:
+            raise ValueError(f"{name}: a list may hold tensors of one element, not of shape {tuple(data.shape)}; use stack")
+        found.add(data.array.dtype)
+        return data.array.item()
+    if isinstance(data, (np.ndarray, np.generic)):
+        found.add(data.dtype)
+        return data
+    if isinstance(data, (list, tuple, range)):
+        kinds = set(map(type, data))
+        if kinds <= _PLAIN:
+            found.update(_dtype_of_kind(kind) for kind in kinds)
+            return data
+        return [_unwrapped(name, part, found) for part in data]
+    if type(data) in _PLAIN:
+        found.add(_dtype_of_kind(type(data)))
+    return data
+
+
+_PLAIN = {bool, int, float}
+
+
+def _dtype_of_kind(kind):
+    return backend.get_default_dtype() if kind is float else np.dtype(kind)
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
@@ -109,6 +131,8 @@ def _sizes(name, size, keywords):
         size = (keywords.pop("size"),)
     if keywords:
         raise TypeError(f"{name}: argument {next(iter(keywords))!r} is not supported")
+    if not size:
+        raise TypeError(f"{name}: the size is missing; a 0-d tensor has size ()")
     size = sizes_of(name, size)
     if min(size, default=0) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {size}")
@@ -194,7 +218,7 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
 def _uniform(shape, dtype, generator):
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
-        raise RuntimeError(f"random numbers: a floating-point dtype is needed, not {dtype}")
+        raise NotImplementedError(f"random numbers: a floating-point dtype is needed, not {dtype}")
     drawn = np.float64 if dtype == np.float64 else np.float32
     return backend.random(generator).random(shape, drawn).astype(dtype, copy=False)
 
@@ -202,7 +226,7 @@ def _uniform(shape, dtype, generator):
 def _gaussian(shape, dtype, generator):
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
-        raise RuntimeError(f"random numbers: a floating-point dtype is needed, not {dtype}")
+        raise NotImplementedError(f"random numbers: a floating-point dtype is needed, not {dtype}")
     drawn = np.float64 if dtype == np.float64 else np.float32
     return backend.random(generator).standard_normal(shape, drawn).astype(dtype, copy=False)
 
@@ -269,14 +293,14 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
     return _made((values * std + mean).astype(dtype, copy=False), device or (tensors[0].device if tensors else None), requires_grad)
 
 
-def bernoulli(input, *, generator=None):
-    """Per element 1 with the probability that the element gives, else 0."""
-    p = backend.to_device(input.array, "cpu")
-    if p.dtype.kind != "f":
-        raise RuntimeError(f"bernoulli: probabilities must be floating point, not {p.dtype}")
-    if p.size and not ((p >= 0) & (p <= 1)).all():
+def bernoulli(input, p=None, *, generator=None):
+    """Per element 1 with the probability that the element gives (or p for all), else 0."""
+    chances = backend.to_device(input.array, "cpu") if p is None else np.full(input.array.shape, p, np.float64)
+    if input.array.dtype.kind != "f" and p is None:
+        raise RuntimeError(f"bernoulli: probabilities must be floating point, not {input.array.dtype}")
+    if chances.size and not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("bernoulli: probabilities must be in [0, 1]")
-    return _made((_uniform(p.shape, np.float64, generator) < p).astype(p.dtype), input.device, False)
+    return _made((_uniform(chances.shape, np.float64, generator) < chances).astype(input.array.dtype), input.device, False)
 
 
 def multinomial(input, num_samples, replacement=False, *, generator=None):
@@ -344,10 +368,23 @@ method()(multinomial)
 # --- in place: filling ------------------------------------------------------------------------------------------------
 
 
+_filled = op("fill", lambda x, *, values: _full_of(x, values), lambda g: np.zeros_like(g))
+_copied = op("copy", lambda x, src: src.astype(x.dtype), lambda g: np.zeros_like(g), lambda g: g, broadcasts=True)
+
+
+def _full_of(x, values):
+    y = np.empty_like(x)
+    y[...] = values
+    return y
+
+
 def _fill(self, values):
-    """Overwrite with constants or with arrays of this shape: nothing of the tensor's history remains."""
+    """Overwrite with a number, or with an array of this shape; what the tensor was before then has gradient 0."""
+    values = values if np.isscalar(values) else backend.to_device(values, self.device)
+    if self.needs_grad and grad_mode.enabled:
+        return self.write(_filled(self, values=values))
     self.rebase(False, None)
-    self.array[...] = values if np.isscalar(values) else backend.to_device(values, self.device)
+    self.array[...] = values
     return self
 
 
@@ -370,7 +407,12 @@ def fill_(self, value):
 @method()
 def copy_(self, src, non_blocking=False):
     """Take over the values of src, broadcast, in this tensor's dtype and on its device; gradients flow to src."""
-    return self.write(src.to(device=self.device, dtype=self.dtype).expand(self.array.shape))
+    src = src.to(device=self.device).expand(self.array.shape)
+    if self.needs_grad and grad_mode.enabled:
+        return self.write(_copied(self, src))
+    if src.needs_grad and grad_mode.enabled:
+        return self.write(src.to(self.array.dtype))
+    return _fill(self, src.array)
 
 
 @method()
