@@ -46,8 +46,9 @@ from .ops.pool import *  # noqa: F403
 from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
+from .readable import Size
 from .serialization import load, save
-from .tensor import Size, Tensor, backward, grad
+from .tensor import Tensor, backward, grad
 
 # The names of torch.autograd that need tensors and ops, and so stand on higher floors than autograd.py.
 for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly):

@@ -13,7 +13,8 @@ import numpy as np
 
 from . import backend
 from .mapped_file import BFLOAT16, UnreadableFile, ZipFile, map_file, typed
-from .tensor import Size, Tensor
+from .readable import Size
+from .tensor import Tensor
 
 LEGACY_MAGIC = bytes.fromhex(
     "80028a0a6cfc9c46f9206aa850192e"

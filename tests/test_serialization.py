@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from framework import optim, serialization
+from framework.readable import Size
 from framework.serialization import UnreadableFile, load, save
-from framework.tensor import Size, Tensor
+from framework.tensor import Tensor
 
 DTYPES = [
     "float16",
