@@ -76,6 +76,10 @@ standardize = op("standardize", _standardize, backward=_standardize_slopes)
 
 def _normalized(name, x, weight, bias, axes, shape, eps):
     """γ x̂ + β for weight and bias of the given broadcast shape, or None; and the moments as arrays."""
+    if not x.is_floating_point():
+        raise NotImplementedError(
+            f"{name}: the input must have a floating dtype, got {x.dtype}; convert it with .float()"
+        )
     for value in (weight, bias):
         if value is not None and value.dtype != x.dtype:
             raise RuntimeError(
@@ -87,9 +91,7 @@ def _normalized(name, x, weight, bias, axes, shape, eps):
 
 
 def _check(name, input, **values):
-    """That the input has a floating dtype and channels, and that what is given per channel has one value for each."""
-    if not input.is_floating_point():
-        raise RuntimeError(f"{name}: the input must have a floating dtype, got {input.dtype}")
+    """That the input has channels, and that what is given per channel has one value for each."""
     if input.ndim < 2:
         raise RuntimeError(f"{name}: the input must be (N, C, …), got {tuple(input.shape)}")
     for key, value in values.items():

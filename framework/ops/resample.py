@@ -66,7 +66,7 @@ def _padded(input, numbers, mode, value):
             f'pad: mode={mode!r} is not supported; "constant", "reflect", "replicate" and "circular" are'
         )
     if value is not None and value != 0:
-        raise ValueError(f'pad: mode="{mode}" takes no value, got {value}')
+        raise RuntimeError(f'pad: mode="{mode}" takes no value, got {value}')
     if dims not in (1, 2, 3) or input.ndim not in (dims + 1, dims + 2):
         raise NotImplementedError(
             f'pad: mode="{mode}" pads the last 1, 2 or 3 dimensions of (C, …) or (N, C, …), got {dims} for {tuple(input.shape)}'
@@ -168,6 +168,10 @@ def interpolate(
         )
     if align_corners is not None and mode not in _MODES:
         raise ValueError(f"interpolate: align_corners belongs to {', '.join(_MODES)}, not to mode={mode!r}")
+    if mode in _MODES and not input.is_floating_point():
+        raise NotImplementedError(
+            f"interpolate: mode={mode!r} of {input.dtype} is not supported; convert to a floating dtype with .float()"
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give one of size and scale_factor")
     old = input.array.shape[2:]
