@@ -170,8 +170,8 @@ _leaky_relu = op(
 )
 _elu = op(
     "elu",
-    lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-    lambda g, x, y, alpha: np.where(x > 0, g, g * (y + alpha)),
+    lambda x, *, alpha, scale: np.where(x > 0, scale * x, scale * alpha * np.expm1(np.minimum(x, 0))),
+    lambda g, x, y, alpha, scale: np.where(x <= 0, g * (y + scale * alpha), scale * g),
 )
 _hardtanh = op(
     "hardtanh",
@@ -200,7 +200,7 @@ def relu(input, inplace=False):
 
 def relu6(input, inplace=False):
     """min(max(x, 0), 6)."""
-    return hardtanh(input, 0.0, 6.0, inplace)
+    return hardtanh(floating("relu6", input), 0.0, 6.0, inplace)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -215,13 +215,12 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
 def elu(input, alpha=1.0, inplace=False):
     """x where x > 0, alpha · (exp(x) − 1) elsewhere."""
-    return finish(input, _elu(floating("elu", input), alpha=alpha), inplace)
+    return finish(input, _elu(floating("elu", input), alpha=alpha, scale=1.0), inplace)
 
 
 def selu(input, inplace=False):
     """scale · elu(x, alpha), with the two constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
-    alpha, scale = 1.6732632423543772, 1.0507009873554805
-    return finish(input, scale * elu(input, alpha), inplace)
+    return finish(input, _elu(floating("selu", input), alpha=1.6732632423543772, scale=1.0507009873554805), inplace)
 
 
 def silu(input, inplace=False):
