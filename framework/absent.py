@@ -25,3 +25,14 @@ def refuse_missing(module, where):
         raise AttributeError(message(where, name, module))
 
     return __getattr__
+
+
+class Missing(AttributeError):
+    """An AttributeError whose text is made only when it is read: a failing hasattr() costs nothing."""
+
+    def __init__(self, where, name, names):
+        super().__init__(where, name, names)
+        self.name = name
+
+    def __str__(self):
+        return message(*self.args)

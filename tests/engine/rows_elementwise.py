@@ -163,12 +163,12 @@ for exponent in (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.0, 3.0, 1.5):
     whole = exponent == int(exponent)
     ROWS += [
         row(f"pow {exponent}", lambda T, x, e=exponent: T.pow(x, e), real(2, 3) if whole else positive(2, 3)),
-        row(f"pow {exponent} operator", lambda T, x, e=exponent: x**e, real(2, 3) if whole else positive(2, 3)),
+        row(f"Tensor.__pow__ {exponent}", lambda T, x, e=exponent: x**e, real(2, 3) if whole else positive(2, 3)),
     ]
     if exponent not in (-1, -2):
         ROWS += [row(f"pow {exponent} of integers", lambda T, x, e=exponent: T.pow(x, e), integer(2, 3, low=0))]
     if exponent in (0, 1, 2, 3, 0.5, 1.5):
-        ROWS += [row(f"pow {exponent} at zero", lambda T, x, e=exponent: x**e, given([0.0, 1.0]), numerical=False, second=exponent in (0, 1, 2, 3))]
+        ROWS += [row(f"Tensor.__pow__ {exponent} at zero", lambda T, x, e=exponent: x**e, given([0.0, 1.0]), numerical=False, second=exponent in (0, 1, 2, 3))]
 FAILS += [fails("pow", lambda T, x: T.pow(x, -1), integer(3), match="pow.*negative")]
 
 # --- operators, also with numbers on either side ---
@@ -210,8 +210,8 @@ ROWS += [
     row("Tensor.__abs__", lambda T, x: abs(x), real(2, 3)),
     row("Tensor.__invert__", lambda T, x: ~x, boolean(2, 3)),
     row("Tensor.__invert__ of integers", lambda T, x: ~x, integer(2, 3)),
-    row("a chain of operators", lambda T, x, y: (2 * x + 1) / (y * y - 0.01) - x**3 / 3, real(2, 3), real(3)),
-    row("one tensor twice", lambda T, x: x * x + x / x.exp() - x, real(2, 3)),
+    row("Tensor.__mul__ in a chain", lambda T, x, y: (2 * x + 1) / (y * y - 0.01) - x**3 / 3, real(2, 3), real(3)),
+    row("Tensor.__mul__ by itself", lambda T, x: x * x + x / x.exp() - x, real(2, 3)),
 ]
 
 # --- limits, choice, interpolation ---
