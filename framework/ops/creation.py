@@ -49,7 +49,7 @@ def _array(name, data, dtype):
             array = np.asarray(plain)
         except ValueError:
             raise ValueError(f"{name}: nested lists of different lengths make no tensor; every list on a level needs as many elements") from None
-        if array.dtype.kind in "fiub":
+        if dtype is None and array.dtype.kind in "fiub":
             array = array.astype(functools.reduce(backend.promote_types, found, *(() if found else (backend.get_default_dtype(),))), copy=False)
     if array.dtype.name not in _DTYPES:
         kind = RuntimeError if array.dtype == object else TypeError
