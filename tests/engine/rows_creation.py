@@ -18,6 +18,7 @@ ROWS = [
     row("tensor of nothing", lambda T: T.tensor([])),
     row("tensor of empty rows", lambda T: T.tensor([[], []])),
     row("tensor with a dtype", lambda T: T.tensor([1, 2], dtype=T.float64)),
+    row("tensor of digits that float32 has not", lambda T: T.tensor([0.1, 1 / 3], dtype=T.float64) * 2**40),
     row("tensor of floats as ints", lambda T: T.tensor([1.7, -2.7], dtype=T.int64)),
     row("tensor that requires grad", lambda T: T.tensor([1.0, 2.0], requires_grad=True)),
     row("tensor of a float64 array", lambda T: T.tensor(np.array([1.0, 2.0]))),
