@@ -56,10 +56,11 @@ class Module(StateDict, Hooks):
 
     def __getattr__(self, name):
         own = self.__dict__
-        for kind in _KINDS:
-            if kind in own and name in own[kind]:
-                return own[kind][name]
-        if name.startswith("_") and "_parameters" not in own and name in _MADE_BY_INIT:
+        if "_parameters" in own:
+            for members in (own["_parameters"], own["_modules"], own["_buffers"]):
+                if name in members:
+                    return members[name]
+        elif name in _MADE_BY_INIT:
             raise AttributeError(
                 f"{type(self).__name__}: call super().__init__() first, before anything is assigned or called"
             )

@@ -48,7 +48,8 @@ class FunctionModule(Module):
 
     def arguments(self):
         """The settings, as the function takes them."""
-        return {name: getattr(self, name) for name in self.settings}
+        own = self.__dict__
+        return {name: own[name] for name in self.settings}
 
     def forward(self, *inputs):
         return getattr(F, self.function)(*inputs, **self.arguments())
