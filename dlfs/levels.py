@@ -54,6 +54,7 @@ class Level(Protocol):
     def predict(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]: ...
     def sgd_step(self, inputs: Arrays, targets: Arrays, lr: float) -> float: ...
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
+    def set_lr(self, lr: float) -> None: ...
     def optimizer_state(self) -> State: ...
     def load_optimizer_state(self, state: State) -> None: ...
     def manual_seed(self, seed: int) -> None: ...
@@ -104,6 +105,9 @@ class HandLevel:
         # Tensor(array) shares the array's memory: a step of the engine's optimizer moves the model's own parameters.
         self.tensors = {name: framework.Tensor(array) for name, array in self.model.params.items()}
         self.optimizer = make_optimizer(framework, name, list(self.tensors.values()), lr, options)
+
+    def set_lr(self, lr: float) -> None:
+        set_lr(self.optimizer, lr)
 
     def optimizer_state(self) -> State:
         return {name: np.array(tensor.array) for name, tensor in optimizer_tensors(self.optimizer)}
@@ -208,6 +212,9 @@ class TensorLevel:
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None:
         self.optimizer = make_optimizer(self.library, name, list(self.parameters().values()), lr, options)
 
+    def set_lr(self, lr: float) -> None:
+        set_lr(self.optimizer, lr)
+
     def optimizer_state(self) -> State:
         return {name: as_array(tensor) for name, tensor in optimizer_tensors(self.optimizer)}
 
@@ -247,6 +254,11 @@ def set_mode(model: Any, training: bool) -> None:
 def make_optimizer(library: Any, name: str, parameters: list, lr: float, options: dict[str, Any]) -> Any:
     optim = importlib.import_module(f"{library.__name__}.optim")
     return getattr(optim, OPTIMIZERS[name])(parameters, lr=lr, **options)
+
+
+def set_lr(optimizer: Any, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def optimizer_tensors(optimizer: Any) -> Iterator[tuple[str, Any]]:
@@ -291,11 +303,14 @@ def build_level(
             model = getattr(keymap, study.fact("TWIN"))(config)
         translate = [getattr(keymap, name, identity) for name in ("to_twin", "from_twin")]
         return TensorLevel(model, torch, TITLES[level], device, *translate)
-    file = study.require_level("lowlevel" if level == "engine-lowlevel" else level)
+    file_of = "lowlevel" if level == "engine-lowlevel" else level
+    study.require_level(file_of)
+    class_name, files = study.model(config)
+    file = files[file_of]
     if level == "by-hand":
         if device != "cpu":
             raise DLFSError(f"by-hand is NumPy alone and runs on the CPU; leave out --device {device}")
-        return HandLevel(model_class(study, module or study.module(file))(config))
+        return HandLevel(getattr(module or study.module(file), class_name)(config))
     if level.startswith("engine"):
         import framework
         from framework import drop_in
@@ -306,7 +321,7 @@ def build_level(
         library = import_torch()
         module = module or study.module(file)
     with default_dtype(library, dtype):
-        return TensorLevel(model_class(study, module)(config), library, TITLES[level], device)
+        return TensorLevel(getattr(module, class_name)(config), library, TITLES[level], device)
 
 
 def level_names(study: Study) -> list[str]:
@@ -326,10 +341,6 @@ def initial_level(study: Study, config: Any, seed: int) -> Level:
 
     framework.manual_seed(seed)
     return build_level(study, "engine", config)
-
-
-def model_class(study: Study, module: ModuleType) -> Any:
-    return getattr(module, study.fact("MODEL"))
 
 
 def import_torch() -> Any:

@@ -31,7 +31,7 @@ def record(study: Study, folder: Path) -> Path:
     if run["model"] != study.folder.name:
         raise DLFSError(f"{folder} holds a run of {run['model']}, not of {study.folder.name}")
     run["levels"] = {level: summary(folder / level, run["epochs"]) for level in run["levels"]}
-    path = study.folder / "results" / f"{run['data']}-seed{run['seed']}.json"
+    path = study.folder / "results" / f"{data_of(run)}-seed{run['seed']}.json"
     write_atomically(path, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     shutil.copyfile(folder / CURVES, path.with_suffix(".png"))
     return path
@@ -73,10 +73,15 @@ def over_seeds(quantity: str, values: list[float]) -> str:
     return f"{mean} ({low}–{high})"
 
 
+def data_of(run: Run) -> str:
+    """The data that a run saw: mnist, or mnist-augmented."""
+    return run["data"] + ("-augmented" if run.get("augment") else "")
+
+
 def by_data(runs: list[Run]) -> dict[str, list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run["data"], []).append(run)
+        groups.setdefault(data_of(run), []).append(run)
     return groups
 
 
@@ -109,7 +114,7 @@ def provenance(runs: list[Run]) -> list[str]:
     lines: dict[str, list[str]] = {}
     for run in runs:
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        place = f"{run['data']}: {versions}; {run['machine']}; {run['started'][:10]}"
+        place = f"{data_of(run)}: {versions}; {run['machine']}; {run['started'][:10]}"
         lines.setdefault(place, []).append(f"`{run['command']}`")
     return [f"{place}; {', '.join(commands)}" for place, commands in lines.items()]
 
@@ -150,5 +155,5 @@ def accuracies(study: Study) -> list[str]:
     for run in recorded_runs(study):
         for figures in run["levels"].values():
             if "test_accuracy" in figures:
-                found.setdefault(run["data"], []).append(100 * figures["test_accuracy"])
+                found.setdefault(data_of(run), []).append(100 * figures["test_accuracy"])
     return [f"{data} {min(values):.1f}–{max(values):.1f} %" for data, values in found.items()]

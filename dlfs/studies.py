@@ -42,6 +42,15 @@ class Study:
         """The levels that are written, and the file of each."""
         return self.fact("LEVELS")
 
+    def model(self, config: Any) -> tuple[str, dict[str, str]]:
+        """The class that a config is for, and the file of each level that defines it: MODEL and LEVELS.
+
+        A folder of several classes has a function model_of(config) in its study.py, which tells them apart.
+        """
+        if hasattr(self.facts, "model_of"):
+            return self.facts.model_of(config)
+        return self.fact("MODEL"), self.levels
+
     def config(self, variant: str) -> Any:
         """The config of a named variant."""
         variants = self.fact("VARIANTS")

@@ -31,6 +31,7 @@ class Mutant(NamedTuple):
     old: str  # the right code, which stands in the level's file exactly once
     new: str  # the mistake
     check: Callable[[Build], None]  # asserts what the mistake breaks
+    file: str | None = None  # where a folder has several classes: the level's file that is meant, not that of LEVELS
 
     def __str__(self) -> str:
         return f"{self.level}: {self.name}"
@@ -51,6 +52,6 @@ def assert_caught(study: Study, mutant: Mutant) -> None:
     """The mutant's check passes on the level as it is, and fails (as an assertion, not a crash) with the mistake in it."""
     build = partial(build_level, study, mutant.level)
     mutant.check(build)
-    module = study.module(study.levels[mutant.level])
+    module = study.module(mutant.file or study.levels[mutant.level])
     with pytest.raises(AssertionError):
         mutant.check(partial(build, module=mutate(module.__name__, mutant.old, mutant.new)))

@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import io
+import pickle
 import struct
+import tarfile
 
 import numpy as np
 import pytest
@@ -184,3 +186,90 @@ def test_a_flipped_bit_is_noticed(tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises(DLFSError, match="damaged"):
         read_idx(path, (2, 3, 4))
+
+
+# ----------------------------------------------------------------------------------------------------- CIFAR-10
+
+
+@pytest.mark.data
+def test_cifar10_is_the_original():
+    data = load("cifar10")
+    assert [len(split) for split in (data.train, data.valid, data.test)] == [45000, 5000, 10000]
+    assert data.train.x.shape == (45000, 3, 32, 32) and data.train.x.dtype == np.float32
+    pixels = np.concatenate([data.train.x, data.valid.x])
+    np.testing.assert_allclose(pixels.mean(axis=(0, 2, 3)), [0.4914, 0.4822, 0.4465], atol=5e-5)  # as is well known
+    np.testing.assert_allclose(pixels.std(axis=(0, 2, 3)), [0.2470, 0.2435, 0.2616], atol=5e-5)
+    labels = np.concatenate([data.train.y, data.valid.y])
+    assert labels.dtype == np.int64 and np.bincount(labels).tolist() == [5000] * 10
+    assert [data_loaders.CIFAR10_CLASSES[y] for y in data.test.y[:5]] == ["cat", "ship", "ship", "airplane", "frog"]
+
+
+def cifar10_batch(images, labels):
+    """A batch as Python 2 pickled it, written here opcode by opcode."""
+
+    def text(value):
+        return b"U" + bytes([len(value)]) + value
+
+    def reduce(module, name, arguments):
+        return b"c%s\n%s\n" % (module, name) + arguments + b"R"
+
+    raw = images.tobytes()
+    empty = reduce(b"numpy.core.multiarray", b"_reconstruct", b"cnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87")
+    dtype = reduce(b"numpy", b"dtype", text(b"u1") + b"K\x00K\x01\x87")
+    shape = b"".join(b"M" + struct.pack("<H", n) for n in images.shape) + b"\x86"
+    array = empty + b"(K\x01" + shape + dtype + b"\x89T" + struct.pack("<i", len(raw)) + raw + b"tb"
+    numbers = b"](" + b"".join(b"K" + bytes([y]) for y in labels) + b"e"
+    return b"\x80\x02}(" + text(b"data") + array + text(b"labels") + numbers + b"u."
+
+
+def test_a_batch_of_cifar10_is_read_channel_by_channel(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, size=(4, 3072), dtype=np.uint8)
+    path = tmp_path / "data_batch_1"
+    path.write_bytes(cifar10_batch(images, [3, 9, 0, 1]))
+    x, y = data_loaders.read_cifar10(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    np.testing.assert_array_equal(x.reshape(4, -1), images)
+    assert x.shape == (4, 3, 32, 32) and y.tolist() == [3, 9, 0, 1] and y.dtype == np.int64
+
+
+def test_a_batch_of_cifar10_that_is_not_the_original_is_refused(monkeypatch, tmp_path):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in data_loaders.CIFAR10_FILES:
+        (folder / name).write_bytes(cifar10_batch(np.zeros((1, 3072), np.uint8), [0]))
+    monkeypatch.setenv("DLFS_DATA", str(tmp_path))
+    with pytest.raises(DLFSError, match=r"data_batch_1 is not the original: its sha256 is"):
+        load("cifar10")
+
+
+@pytest.mark.parametrize(
+    "target", [b"posix\nsystem", b"builtins\neval", b"numpy\nload", b"utils.files\nwrite_atomically"]
+)
+def test_a_data_file_that_asks_for_more_than_arrays_is_refused(tmp_path, target):
+    content = b"\x80\x02c" + target + b"\nU\x04true\x85R."
+    with pytest.raises(pickle.UnpicklingError, match="which is no array"):
+        data_loaders.ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+
+
+def test_cifar10_without_data_or_network(no_data):
+    with pytest.raises(DLFSError, match=r"no cifar-10-python.tar.gz in DLFS_DATA or the cache .*no network"):
+        load("cifar10")
+
+
+def test_cifar10_is_unpacked_from_its_archive(no_data, monkeypatch):
+    contents = {
+        name: cifar10_batch(np.full((10000, 3072), 7, np.uint8), [1] * 10000) for name in data_loaders.CIFAR10_FILES
+    }
+    cache = no_data / "cache"
+    cache.mkdir()
+    with tarfile.open(cache / "cifar-10-python.tar.gz", "w:gz") as packed:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+    archive = hashlib.sha256((cache / "cifar-10-python.tar.gz").read_bytes()).hexdigest()
+    monkeypatch.setattr(data_loaders, "CIFAR10_SHA256", archive)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    monkeypatch.setattr(data_loaders, "CIFAR10_FILES", hashes)
+    for _ in range(2):  # once unpacked, the archive is not needed
+        assert len(load("cifar10").train) == 45000
+        (cache / "cifar-10-python.tar.gz").unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from framework import backend
 from utils.data_loaders import Dataset, Split
 from utils.errors import DLFSError
 from utils.files import write_atomically
@@ -29,6 +30,9 @@ class Mean:
 
     def use_optimizer(self, name, lr, options):
         self.lr, self.momentum = lr, np.zeros(3)
+
+    def set_lr(self, lr):
+        self.lr = lr
 
     def optimizer_state(self):
         return {"0.momentum": self.momentum.copy()}
@@ -95,6 +99,28 @@ def test_what_a_batch_draws_depends_on_seed_epoch_and_step_alone():
     plan = replace(PLAN, make_batch=lambda x, y, rng: ((x, rng.standard_normal(3)), (y,)))
     draws = [[inputs[1].tolist() for inputs, _, _ in training_batches(dataset().train, plan, 2)] for _ in range(2)]
     assert draws[0] == draws[1] and draws[0][0] != draws[0][1]
+
+
+def test_augmentation_depends_on_seed_epoch_and_step_alone_and_is_of_the_training_batches_alone(tmp_path):
+    plan = replace(PLAN, augment=lambda x: x + 100 * backend.random().random(x.shape))
+    batches = [[inputs[0] for inputs, _, _ in training_batches(dataset().train, plan, 2)] for _ in range(2)]
+    plain = [inputs[0] for inputs, _, _ in training_batches(dataset().train, PLAN, 2)]
+    for first, second, without in zip(*batches, plain):
+        assert np.array_equal(first, second) and ((first - without) > 0).all()
+    assert not np.array_equal(batches[0][0] - plain[0], batches[0][1] - plain[1])
+    rows = train(Mean(), dataset(), replace(plan, lr=0.0), tmp_path, Silent())
+    assert rows[0]["valid_loss"] == rows[-2]["valid_loss"] < 10
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [("constant", [0.1] * 4), ("linear", [0.1, 0.075, 0.05, 0.025]), ("cosine", [0.1, 0.0853553, 0.05, 0.0146447])],
+)
+def test_the_learning_rate_follows_its_schedule(tmp_path, schedule, rates):
+    learner, seen = Mean(), []
+    learner.set_lr = seen.append
+    train(learner, dataset(), replace(PLAN, epochs=4, schedule=schedule), tmp_path, Silent())
+    np.testing.assert_allclose(seen, rates, rtol=1e-5)
 
 
 class StopAfter(Silent):

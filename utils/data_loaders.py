@@ -10,14 +10,18 @@ import gzip
 import hashlib
 import math
 import os
+import pickle
+import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from utils.errors import DLFSError, unknown_name
+from utils.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,75 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
+# ----------------------------------------------------------------------------------------------------- CIFAR-10
+
+CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+CIFAR10_FOLDER = "cifar-10-batches-py"
+CIFAR10_FILES = {  # file: its sha256; 10,000 images each
+    "data_batch_1": "54636561a3ce25bd3e19253c6b0d8538147b0ae398331ac4a2d86c6d987368cd",
+    "data_batch_2": "766b2cef9fbc745cf056b3152224f7cf77163b330ea9a15f9392beb8b89bc5a8",
+    "data_batch_3": "0f00d98ebfb30b3ec0ad19f9756dc2630b89003e10525f5e148445e82aa6a1f9",
+    "data_batch_4": "3f7bb240661948b8f4d53e36ec720d8306f5668bd0071dcb4e6c947f78e9682b",
+    "data_batch_5": "d91802434d8376bbaeeadf58a737e3a1b12ac839077e931237e0dcd43adcb154",
+    "test_batch": "f53d8d457504f7cff4ea9e021afcf0e0ad8e24a91f3fc42091b8adef61157831",
+}
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@dataset("cifar10")
+def cifar10() -> Dataset:
+    """CIFAR-10, colour photographs (N, 3, 32, 32) float32 in [0, 1]; labels (N,) int64. 45,000 / 5,000 / 10,000 examples.
+
+    Krizhevsky 2009, "Learning multiple layers of features from tiny images". The validation set is the last 5,000 of the
+    50,000 training examples.
+    """
+    batches = [read_cifar10(path, CIFAR10_FILES[path.name]) for path in cifar10_files()]
+    x = np.concatenate([images for images, _ in batches]).astype(np.float32) / 255
+    y = np.concatenate([labels for _, labels in batches])
+    return Dataset(
+        "cifar10", Split(x[:45000], y[:45000]), Split(x[45000:50000], y[45000:50000]), Split(x[50000:], y[50000:])
+    )
+
+
+def cifar10_files() -> list[Path]:
+    """The paths of the six batches: under DLFS_DATA, else under the cache, else unpacked there from the download."""
+    for folder in (place / CIFAR10_FOLDER for place in places()):
+        if all((folder / name).is_file() for name in CIFAR10_FILES):
+            return [folder / name for name in CIFAR10_FILES]
+    archive = download(CIFAR10_URL, CIFAR10_SHA256, cache_folder() / Path(CIFAR10_URL).name)
+    folder = cache_folder() / CIFAR10_FOLDER
+    with tarfile.open(archive) as packed:
+        for name in CIFAR10_FILES:
+            member = packed.extractfile(f"{CIFAR10_FOLDER}/{name}")
+            assert member is not None  # the archive has the sha256 of one that holds them
+            write_atomically(folder / name, member.read())
+    return [folder / name for name in CIFAR10_FILES]
+
+
+def read_cifar10(path: Path, sha256: str) -> tuple[np.ndarray, np.ndarray]:
+    """The images (10000, 3, 32, 32) uint8 and labels (10000,) int64 of one batch, a pickled dict written by Python 2."""
+    check_sha256(path, sha256)
+    with path.open("rb") as file:
+        batch = ArrayUnpickler(file, encoding="latin1").load()
+    return batch["data"].reshape(-1, 3, 32, 32), np.array(batch["labels"], dtype=np.int64)
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Reads dicts, lists, strings, numbers and NumPy arrays; a pickle that asks for anything else is refused."""
+
+    ALLOWED = {
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"a data file asks for {module}.{name}, which is no array")
+        return self.ALLOWED[module, name]
+
+
 # ------------------------------------------------------------------------------------- Finding and fetching files
 
 WORKS_OFFLINE = "Works offline: --data digits"
@@ -148,14 +221,18 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("dlfs"))
 
 
+def places() -> list[Path]:
+    """Where a file is looked for, in this order: the folder that DLFS_DATA names, if it names one, and the cache."""
+    given = [Path(os.environ["DLFS_DATA"]).expanduser()] if os.environ.get("DLFS_DATA") else []
+    return [*given, cache_folder()]
+
+
 def find(*parts: str, url: str, sha256: str) -> Path:
     """The path of a file: under DLFS_DATA, else under the cache, else downloaded there and checked against its sha256."""
-    places = [Path(os.environ["DLFS_DATA"]).expanduser()] if os.environ.get("DLFS_DATA") else []
-    places.append(cache_folder())
-    for place in places:
+    for place in places():
         if place.joinpath(*parts).is_file():
             return place.joinpath(*parts)
-    return download(url, sha256, places[-1].joinpath(*parts))
+    return download(url, sha256, cache_folder().joinpath(*parts))
 
 
 def download(url: str, sha256: str, path: Path) -> Path:

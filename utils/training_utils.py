@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from framework import serialization
+from framework.data.randomness import default_numpy_generator
 from utils.data_loaders import Dataset, Split
 from utils.errors import DLFSError
 from utils.files import write_atomically
@@ -33,6 +34,7 @@ class Learner(Protocol):
     def state(self) -> State: ...
     def load_state(self, state: State) -> None: ...
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
+    def set_lr(self, lr: float) -> None: ...
     def optimizer_state(self) -> State: ...
     def load_optimizer_state(self, state: State) -> None: ...
     def manual_seed(self, seed: int) -> None: ...
@@ -57,6 +59,14 @@ def example_pairs(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tup
     return (x,), (y,)
 
 
+# What part of the learning rate is left, when this part of the epochs is over.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "linear": lambda done: 1 - done,
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+}
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a model is trained; the same at every level."""
@@ -70,6 +80,9 @@ class Plan:
     # (x, y, rng) -> the inputs of forward, and what loss takes besides
     make_batch: Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Arrays, Arrays]] = example_pairs
     metrics: Mapping[str, Metric] = field(default_factory=lambda: {"accuracy": accuracy})
+    # the inputs x of a training batch -> x distorted; draws from the engine's default generator, as its transforms do
+    augment: Callable[[np.ndarray], np.ndarray] | None = None
+    schedule: str = "constant"  # of the learning rate, over the epochs: one of SCHEDULES
 
 
 def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, reporter: Reporter) -> list[Row]:
@@ -85,6 +98,7 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, reporter: R
     for epoch in range(len(rows), plan.epochs + 1):
         start = time.perf_counter()
         learner.manual_seed((plan.seed << 20) + epoch)
+        learner.set_lr(plan.lr * SCHEDULES[plan.schedule]((epoch - 1) / plan.epochs))
         total, examples = 0.0, 0
         for inputs, targets, size in training_batches(data.train, plan, epoch):
             loss = learner.step(inputs, targets)
@@ -111,7 +125,11 @@ def training_batches(split: Split, plan: Plan, epoch: int) -> Iterator[tuple[Arr
     order = rng.permutation(len(split))
     for start in range(0, len(split), plan.batch_size):
         indices = order[start : start + plan.batch_size]
-        yield *plan.make_batch(split.x[indices], split.y[indices], rng), len(indices)
+        x = split.x[indices]
+        if plan.augment:
+            with default_numpy_generator(rng):
+                x = plan.augment(x)
+        yield *plan.make_batch(x, split.y[indices], rng), len(indices)
 
 
 def evaluate(learner: Learner, split: Split, plan: Plan, name: str, batch_size: int = 1000) -> Row:

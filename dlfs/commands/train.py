@@ -6,8 +6,6 @@ import json
 import os
 import platform
 import re
-import shlex
-import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +17,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from dlfs.levels import TITLES, Level, build_level, import_torch, initial_level
-from dlfs.results import CURVES, RUN, Run, read_run
+from dlfs.results import CURVES, RUN, Run, data_of, read_run
 from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
 from utils.data_loaders import Dataset, load
@@ -39,6 +37,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 @click.option("--epochs", type=click.IntRange(min=1), help="By default the recipe's.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="By default the recipe's.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="The learning rate; by default the recipe's.")
+@click.option("--augment", is_flag=True, help="Distort the training images at random, as the recipe says.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes weights and batches.")
 @click.option(
     "--save-dir",
@@ -61,16 +60,21 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
     and a checkpoint, which is written anew after every epoch.
     """
     study = find_written_study(model)
+    given = {
+        name: value for name, value in options.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
+    }
     if resume:
-        given = [name for name in options if ctx.get_parameter_source(name) != ParameterSource.DEFAULT]
-        if set(given) - {"epochs"}:
-            raise UsageError(f"--resume takes all settings but --epochs from the run; leave out {option_names(given)}")
+        wrong = ", ".join(option(name) for name in given if name != "epochs")
+        if wrong:
+            raise UsageError(f"--resume takes all settings but --epochs from the run; leave out {wrong}")
         folder, run = resume, read_run(resume)
         if run["model"] != study.folder.name:
             raise DLFSError(f"{resume} holds a run of {run['model']}: dlfs train {run['model'][:2]} --resume {resume}")
-        run["epochs"] = options["epochs"] or run["epochs"]
+        if given:
+            run["epochs"] = options["epochs"]
+            run["command"] = re.sub(r" --epochs \d+", "", run["command"]) + f" --epochs {run['epochs']}"
     else:
-        run = new_run(study, **options)
+        run = new_run(study, given, **options)
         folder = options["save_dir"] or Path(
             "runs", f"{study.folder.name}-{run['data']}-{time.strftime('%Y%m%d-%H%M%S')}"
         )
@@ -81,17 +85,28 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
     execute(study, run, folder)
 
 
-def option_names(names: list[str]) -> str:
-    return ", ".join("--" + name.replace("_", "-") for name in names if name != "epochs")
+def option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def command_line(study: Study, data: str, given: dict[str, Any]) -> str:
+    """The command that repeats a run, wherever it is to be kept."""
+    words = ["dlfs", "train", study.number]
+    for name, value in {"level": "all", "data": data, **given}.items():
+        if name != "save_dir":
+            words += [option(name)] if value is True else [option(name), str(value)]
+    return " ".join(words)
 
 
 def new_run(
     study: Study,
+    given: dict[str, Any],
     level: str,
     data: str | None,
     epochs: int | None,
     batch_size: int | None,
     lr: float | None,
+    augment: bool,
     seed: int,
     device: str,
     save_dir: Path | None,
@@ -100,9 +115,12 @@ def new_run(
     levels = list(study.levels) if level == "all" else [level]
     study.require_level(levels[0])
     data, recipe = study.recipe(data)
+    if augment and "augment" not in recipe:
+        having = ", ".join(name for name, other in study.fact("RECIPES").items() if "augment" in other) or "none"
+        raise UsageError(f"{study.folder.name} has no --augment for {data}. Data with one: {having}")
     return {
         "model": study.folder.name,
-        "command": shlex.join(["dlfs", *sys.argv[1:]]),
+        "command": command_line(study, data, given),
         "data": data,
         "levels": levels,
         "config": dataclasses.asdict(recipe["config"]),
@@ -110,6 +128,7 @@ def new_run(
         "batch_size": batch_size or recipe["batch_size"],
         "lr": lr or recipe["lr"],
         "optimizer": recipe["optimizer"],
+        "augment": augment,
         "seed": seed,
         "device": device,
         "versions": versions(levels),
@@ -188,6 +207,8 @@ def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
         seed=run["seed"],
         make_batch=functools.partial(training_batch, recipe["config"]) if training_batch else example_pairs,
         metrics=recipe.get("metrics", {"accuracy": accuracy}),
+        augment=recipe["augment"] if run.get("augment") else None,
+        schedule=recipe.get("schedule", "constant"),
     )
 
 
@@ -249,7 +270,7 @@ def draw(study: Study, run: Run, histories: dict[str, list[Row]], path: Path) ->
         for key, label in quantities.items()
     }
     title = (
-        f"{study.fact('NAME')} on {run['data']}, batches of {run['batch_size']}, lr {run['lr']:g}, seed {run['seed']}"
+        f"{study.fact('NAME')} on {data_of(run)}, batches of {run['batch_size']}, lr {run['lr']:g}, seed {run['seed']}"
     )
     plot_curves(path, title, panels)
 
