@@ -76,58 +76,59 @@ class Fetcher:
 
 
 def work(connection, worker_id, num_workers, seed, dataset, fetcher_options, worker_init_fn):
-    """A worker's whole life: answer each task (epoch, seed, number, index, released segments) until None comes or the parent is gone."""
+    """A worker's whole life: answer one task after another until None comes or the parent is gone."""
     global _worker_info
     parent = os.getppid()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group: ending the workers is the parent's task
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, but the parent ends the workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     with contextlib.suppress(Exception):
         faulthandler.enable(all_threads=False)  # a crash in native code shows where
     _worker_info = WorkerInfo(worker_id, num_workers, seed + worker_id, dataset)
+    seed_all(seed, worker_id)
+    backend.manual_seed(seed + worker_id)  # what initial_seed() tells worker_init_fn
     writer = SegmentWriter(connection)
-    fetcher, fetching_epoch = None, None
+    fetcher, fetching_epoch, failure = None, None, None
     try:
-        seed_all(seed, worker_id)
-        backend.manual_seed(seed + worker_id)  # what initial_seed() tells worker_init_fn
-        failure = None
         if worker_init_fn is not None:
             worker_init_fn(worker_id)
     except Exception as error:
         failure = _describe(error)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):
-        while True:
-            while not connection.poll(PARENT_CHECK):
-                if os.getppid() != parent:
-                    return
-            task = connection.recv()
-            if task is None:
-                return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
+        while (task := _next_task(connection, parent)) is not None:
             epoch, seed, number, index, released = task
             writer.release(released)
-            kind = "error"
-            if failure:
-                result = failure
-            else:
-                try:
+            try:
+                if failure:
+                    kind, result = "error", failure
+                else:
                     if fetching_epoch != epoch:
                         seed_all(seed, worker_id)
                         fetcher, fetching_epoch = Fetcher(dataset, *fetcher_options), epoch
                     seed_all(*batch_numbers(seed, number, index))
                     kind, result = "batch", fetcher.fetch(index)
-                except EndOfStream:
-                    kind, result = "end", None
-                except Exception as error:
-                    result = _describe(error)
+            except EndOfStream:
+                kind, result = "end", None
+            except Exception as error:
+                kind, result = "error", _describe(error)
             try:
                 writer.send((kind, epoch, number), result)
             except (BrokenPipeError, ConnectionResetError):
                 raise
             except Exception as error:  # what the batch holds cannot be pickled
                 writer.send(("error", epoch, number), _describe(error))
-            result = None
+            del result
+
+
+def _next_task(connection, parent):
+    """(epoch, seed, number, index, released segments); None where there is nothing more to do."""
+    while not connection.poll(PARENT_CHECK):
+        if os.getppid() != parent:
+            return None
+    try:
+        return connection.recv()
+    except EOFError:
+        return None
 
 
 def _describe(error):

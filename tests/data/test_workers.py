@@ -1,5 +1,6 @@
 """Workers that raise, die, hang, or are left: the parent says what happened, and nothing stays behind."""
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -113,6 +114,12 @@ def test_a_dying_worker_gives_its_exit_code(act, how):
     assert "DataLoader worker 1 (pid " in str(error) and f"{how} before it had finished batch 5" in str(error)
 
 
+def test_a_worker_that_crashes_in_native_code_shows_where(capfd):
+    count, error = deliver(lambda: ctypes.string_at(0))
+    assert count == 5 and "was killed by SIGSEGV before it had finished batch 5" in str(error)
+    assert "Fatal Python error: Segmentation fault" in capfd.readouterr().err
+
+
 def test_a_worker_killed_from_outside_is_noticed_while_waiting():
     loader = data.DataLoader(Acting(lambda: time.sleep(60)), 1, num_workers=2)
     batches = iter(loader)
@@ -169,11 +176,22 @@ def test_an_iterator_left_early_ends_its_workers():
 
 
 def test_persistent_workers_stay_for_the_next_epoch_and_go_with_the_loader():
-    loader = data.DataLoader(range(4), 1, num_workers=2, persistent_workers=True, collate_fn=lambda _: os.getpid())
+    sampler = [0, 1, 2, 3]
+    loader = data.DataLoader(
+        range(8),
+        1,
+        sampler=sampler,
+        num_workers=2,
+        persistent_workers=True,
+        collate_fn=lambda batch: (batch, os.getpid()),
+    )
     first = list(loader)
     for _ in loader:
         break
-    assert list(loader) == first  # the same processes, and no answer of the epoch that was left
+    sampler[:] = 4, 5, 6, 7
+    second = list(loader)
+    assert [batch for batch, _ in second] == [[4], [5], [6], [7]]  # no answer from the epoch that was left
+    assert [pid for _, pid in second] == [pid for _, pid in first]
     assert len(multiprocessing.active_children()) == 2
     del loader
     assert multiprocessing.active_children() == []

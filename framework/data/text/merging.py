@@ -11,9 +11,8 @@ def merge(symbols, merges):
     """
     end = len(symbols)
     following, previous = list(range(1, end + 1)), list(range(-1, end - 1))
-    candidates = [
-        (merges[pair][0], i, *pair) for i, pair in enumerate(zip(symbols, symbols[1:])) if pair in merges
-    ]  # (rank, place, left, right)
+    # (rank, place, left, right)
+    candidates = [(merges[pair][0], i, *pair) for i, pair in enumerate(zip(symbols, symbols[1:])) if pair in merges]
     heapq.heapify(candidates)
     while candidates:
         _, i, left, right = heapq.heappop(candidates)

@@ -219,9 +219,7 @@ def _resizing(old, new, kernel, radius, antialias):
     if antialias:
         weights = kernel((np.arange(old) - centers) / stretch)
         return weights / weights.sum(1, keepdims=True)
-    taps = np.floor(centers).astype(np.int64) + np.arange(
-        1 - radius, radius + 1
-    )  # pixels beyond the edge are the edge's
+    taps = np.floor(centers).astype(np.int64) + np.arange(1 - radius, radius + 1)  # beyond the edge they are the edge
     weights = np.zeros((new, old))
     np.add.at(weights, (np.arange(new)[:, None], np.clip(taps, 0, old - 1)), kernel(taps - centers))
     return weights
@@ -259,9 +257,8 @@ def rotate(image, angle, interpolation=InterpolationMode.NEAREST, expand=False, 
             raise ValueError("rotate: expand assumes rotation about the middle; leave center out")
         _, h, w = dimensions(image)
         corners = matrix[:2, :2] @ np.array([[-w, -w, w, w], [-h, h, h, -h]]) / 2  # (2, 4)
-        low, high = (
-            np.round(end + (w / 2, h / 2), 4) for end in (corners.min(1), corners.max(1))
-        )  # 1e-15 makes no pixel
+        # rounded: 1e-15 makes no pixel
+        low, high = (np.round(end + (w / 2, h / 2), 4) for end in (corners.min(1), corners.max(1)))
         shape = tuple(int(extent) for extent in (np.ceil(high) - np.floor(low))[::-1])
     return _warp(image, matrix, interpolation, fill, shape)
 
@@ -281,9 +278,8 @@ def _warp(image, matrix, interpolation, fill, shape=None):
     height, width = shape or (h, w)
     back = np.linalg.inv(matrix)
     x, y = np.arange(width) - (width - 1) / 2, np.arange(height)[:, None] - (height - 1) / 2
-    sources_x, sources_y = (
-        row[0] * x + row[1] * y + row[2] + (extent - 1) / 2 for row, extent in zip(back, (w, h))
-    )  # (height, width)
+    # (height, width)
+    sources_x, sources_y = (row[0] * x + row[1] * y + row[2] + (extent - 1) / 2 for row, extent in zip(back, (w, h)))
     if mode == "nearest":
         moved, inside = _look_up(image, np.rint(sources_y).astype(np.int64), np.rint(sources_x).astype(np.int64))
         return moved if fill is None else np.where(inside, moved, fill_values(fill, image))

@@ -163,9 +163,8 @@ class RandomCrop(Transform):
     def batch(self, images):
         images, places = self._padded(images)
         tops, lefts = backend.random().integers(places, size=(len(images), 2)).T
-        windows = np.lib.stride_tricks.sliding_window_view(
-            images, self.size, axis=(-2, -1)
-        )  # (N, C, rows, columns, height, width)
+        # (N, C, rows, columns, height, width)
+        windows = np.lib.stride_tricks.sliding_window_view(images, self.size, axis=(-2, -1))
         return windows[np.arange(len(images)), :, tops, lefts]
 
 
