@@ -1,4 +1,4 @@
-"""Reading and writing along one dimension, by mask, and by row: gather, scatter, index_select, masked_fill, embedding."""
+"""Reading and writing along one dimension, and by mask: gather, scatter, index_select, masked_fill, one_hot."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .. import backend
 from ..tensor import Tensor, method
 from .define import broadcast_shape, op
 from .dims import dim_of
-from .index import parse, read, read_slope, store
+from .index import parse, read, store
 
 __all__ = [
     "gather", "scatter", "scatter_add", "index_select", "index_add", "index_copy", "index_fill", "index_put", "take", "take_along_dim",
@@ -331,31 +331,7 @@ def argwhere(input):
     return nonzero(input)
 
 
-# --- rows of a table --------------------------------------------------------------------------------------------------
-
-
-def _embedding_slope(g, indices, padding_idx, weight_shape):
-    if padding_idx is not None:
-        g = g * (indices != padding_idx).reshape((*indices.shape, 1))
-    return read_slope(g, (indices,), None, (True,) + (False,) * (len(weight_shape) - 1), weight_shape)
-
-
-_embedding = op("embedding", lambda weight, indices, *, padding_idx: weight[indices], backward=_embedding_slope)
-
-
-def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
-    """The rows of weight (V, D) that input, integers of any shape (…), names: (…, D). The row padding_idx gets no gradient."""
-    for name, value in (("max_norm", max_norm), ("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
-        if value:
-            raise NotImplementedError(f"embedding: {name}={value!r} is not supported; leave it out")
-    _check_integer("embedding", input)
-    count = weight.shape[0]
-    _check_range("embedding", input, count, IndexError)
-    if padding_idx is not None:
-        if not -count <= padding_idx < count:
-            raise RuntimeError(f"embedding: padding_idx={padding_idx} is no row of the weight {tuple(weight.shape)}")
-        padding_idx %= count
-    return _embedding(weight, input, padding_idx=padding_idx)
+# --- class numbers -----------------------------------------------------------------------------------------------------
 
 
 def one_hot(tensor, num_classes=-1):

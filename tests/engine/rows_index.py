@@ -1,4 +1,4 @@
-"""Rows of indexing, assignment, gather and scatter, masks, embedding."""
+"""Rows of indexing, assignment, gather and scatter, masks."""
 
 import numpy as np
 
@@ -451,71 +451,16 @@ FAILS += [
     ),
 ]
 
-# --- rows of a table ---
+# --- class numbers ---
 
 WORDS = given([[0, 2, 2], [4, 0, 1]])
 ROWS += [
-    row("nn.functional.embedding", lambda T, i, w: T.nn.functional.embedding(i, w), WORDS, real(5, 3)),
-    row(
-        "nn.functional.embedding padding",
-        lambda T, i, w: T.nn.functional.embedding(i, w, padding_idx=2),
-        WORDS,
-        real(5, 3),
-        numerical=False,
-    ),
-    row(
-        "nn.functional.embedding padding from the end",
-        lambda T, i, w: T.nn.functional.embedding(i, w, padding_idx=-5),
-        WORDS,
-        real(5, 3),
-        numerical=False,
-    ),
-    row(
-        "nn.functional.embedding int32", lambda T, i, w: T.nn.functional.embedding(i, w), given(3, "int32"), real(5, 3)
-    ),
-    row(
-        "nn.functional.embedding of nothing",
-        lambda T, i, w: T.nn.functional.embedding(i, w),
-        integer(2, 0),
-        real(5, 3),
-        second=False,
-    ),
-    row("nn.functional.embedding tied", lambda T, i, w: T.nn.functional.embedding(i, w) @ w.T, WORDS, real(5, 3)),
     row("nn.functional.one_hot", lambda T, i: T.nn.functional.one_hot(i), WORDS),
     row("nn.functional.one_hot classes", lambda T, i: T.nn.functional.one_hot(i, 7), WORDS),
     row("nn.functional.one_hot of nothing", lambda T, i: T.nn.functional.one_hot(i, num_classes=3), integer(0)),
     row("nn.functional.one_hot 0-d", lambda T, i: T.nn.functional.one_hot(i, num_classes=3), given(1)),
 ]
 FAILS += [
-    fails(
-        "nn.functional.embedding",
-        lambda T, i, w: T.nn.functional.embedding(i, w),
-        WORDS,
-        real(4, 3),
-        match="indices from 0 to 4.*size 4",
-    ),
-    fails(
-        "nn.functional.embedding negative",
-        lambda T, i, w: T.nn.functional.embedding(i, w),
-        given([-1]),
-        real(4, 3),
-        match="indices from -1",
-    ),
-    fails(
-        "nn.functional.embedding float",
-        lambda T, i, w: T.nn.functional.embedding(i, w),
-        constant(2),
-        real(4, 3),
-        match="float32",
-    ),
-    fails(
-        "nn.functional.embedding max_norm",
-        lambda T, i, w: T.nn.functional.embedding(i, w, max_norm=1.0),
-        WORDS,
-        real(5, 3),
-        match="max_norm=1.0",
-        raises=NotImplementedError,
-    ),
     fails(
         "nn.functional.one_hot",
         lambda T, i: T.nn.functional.one_hot(i, 4),
