@@ -100,7 +100,7 @@ def test_the_run_says_what_made_it(trained):
     assert facts["model"] == "02_MLP" and facts["data"] == "digits" and facts["levels"] == list(LEVELS)
     assert facts["seed"] == 5 and facts["epochs"] == 3 and facts["batch_size"] == 32 and facts["lr"] == 1e-3
     assert facts["versions"]["numpy"] == np.__version__ and "torch" in facts["versions"]
-    assert facts["command"].startswith("dlfs train 02 --epochs 3 --seed 5")
+    assert facts["command"] == "dlfs train 02 --level all --data digits --epochs 3 --seed 5"
 
 
 @pytest.mark.parametrize("level", ["by-hand", "engine"])
@@ -138,6 +138,8 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_was_not_stopped(capsys, tm
     assert run(capsys, *arguments, "--epochs", "4", "--save-dir", str(tmp_path / "whole"))[0] == 0
     assert run(capsys, *arguments, "--epochs", "2", "--save-dir", str(tmp_path / "parts"))[0] == 0
     assert run(capsys, "train", "02", "--resume", str(tmp_path / "parts"), "--epochs", "4")[0] == 0
+    facts = json.loads((tmp_path / "parts" / "run.json").read_text())
+    assert facts["epochs"] == 4 and facts["command"].endswith("--seed 2 --epochs 4")
     whole, parts = (load_file(tmp_path / name / level / "checkpoint.safetensors") for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     for name in whole:
@@ -243,7 +245,11 @@ def test_a_recorded_run_fills_the_block_and_nothing_else(study, trained):
     for level in LEVELS:
         accuracy = rows_of(trained[0], level)[-1]["test_accuracy"]
         assert any(results.TITLES[level] in line and f"{100 * accuracy:.2f} %" in line for line in block.splitlines())
-    assert "`dlfs train 02 --epochs 3 --seed 5" in block and np.__version__ in block and "digits-seed5.png" in block
+    assert (
+        "`dlfs train 02 --level all --data digits --epochs 3 --seed 5`" in block
+        and np.__version__ in block
+        and "digits-seed5.png" in block
+    )
 
 
 def test_several_seeds_become_a_mean_with_its_spread(study, trained):
