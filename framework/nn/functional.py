@@ -23,7 +23,7 @@ from ..ops.dropout import dropout, dropout1d, dropout2d
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import embedding, embedding_bag
 from ..ops.gather import one_hot
-from ..ops.linalg import cosine_similarity, linear, normalize
+from ..ops.linalg import bilinear, cosine_similarity, linear, normalize
 from ..ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -53,7 +53,7 @@ from ..ops.resample import interpolate, pad
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
-    "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv3d",
+    "avg_pool2d", "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv3d",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "cross_entropy", "dropout", "dropout1d",
     "dropout2d", "elu", "embedding", "embedding_bag", "fold", "gelu", "glu", "group_norm", "hardtanh", "huber_loss", "instance_norm", "interpolate",
     "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "max_pool3d",

@@ -132,6 +132,20 @@ def linear(input, weight, bias=None):
     return y if bias is None else y + bias
 
 
+
+def bilinear(input1, input2, weight, bias=None):
+    """y_k = x1ᵀ W_k x2 + b_k: inputs (…, in1) and (…, in2), weight (out, in1, in2), bias (out,); the result is (…, out)."""
+    same_dtype("bilinear", input1, input2, weight, bias)
+    fits = weight.ndim == 3 and input1.ndim == input2.ndim > 0 and input1.shape[:-1] == input2.shape[:-1]
+    if not fits or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]) or bias is not None and bias.shape != weight.shape[:1]:
+        given = [tuple(x.shape) for x in (input1, input2, weight) + (() if bias is None else (bias,))]
+        raise RuntimeError(f"bilinear: {', '.join(map(str, given))} do not fit (…, in1), (…, in2), (out, in1, in2), (out,)")
+    out, in1, in2 = weight.shape
+    rows = input1.reshape(-1, in1) @ weight.permute(1, 0, 2).reshape(in1, out * in2)  # (n, out · in2)
+    y = (rows.reshape(-1, out, in2) @ input2.reshape(-1, in2, 1)).reshape(*input1.shape[:-1], out)
+    return y if bias is None else y + bias
+
+
 # --- products of given ranks ------------------------------------------------------------------------------------------
 
 

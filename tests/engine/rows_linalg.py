@@ -77,8 +77,31 @@ ROWS += [
         real(1),
     ),
     row("nn.functional.linear with a vector", lambda T, x, w: T.nn.functional.linear(x, w), real(2, 3, 4), real(4)),
+    row(
+        "nn.functional.bilinear",
+        lambda T, x, y, w, b: T.nn.functional.bilinear(x, y, w, b),
+        real(2, 3),
+        real(2, 4),
+        real(5, 3, 4),
+        real(5),
+    ),
+    row(
+        "nn.functional.bilinear of a batch, without bias",
+        lambda T, x, y, w: T.nn.functional.bilinear(x, y, w),
+        real(2, 3, 2),
+        real(2, 3, 4),
+        real(5, 2, 4),
+    ),
 ]
 FAILS += [
+    fails(
+        "nn.functional.bilinear",
+        lambda T, x, y, w: T.nn.functional.bilinear(x, y, w),
+        real(2, 3),
+        real(2, 4),
+        real(5, 4, 3),
+        match="do not fit",
+    ),
     fails(
         "matmul",
         lambda T, x, y: T.matmul(x, y),
