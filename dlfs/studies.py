@@ -1,4 +1,21 @@
-"""The models' folders, found by their study.py: there is no list of them anywhere else."""
+"""The models' folders, found by their study.py: there is no list of them anywhere else.
+
+study.py holds facts, as constants and small functions:
+
+    NAME, TIER, PREREQUISITES, PAPER       in words; 1 to 4; numbers of other folders, such as ("01",); authors, year, title
+    LEVELS                                 the files: {"by-hand": "numpy/…", "engine": …, "lowlevel": …, "paper": …}; {} if unwritten
+    MODEL                                  the class, alike in all files; or model_of(config) -> (class, files), for several classes
+    VARIANTS                               {name: config}: what `compare` runs
+    example_batch(config, rng)             -> (inputs, targets), tuples of arrays: model.forward(*inputs), model.loss(*inputs, *targets)
+    RECIPES                                {data set: recipe}: what `train` does; the first needs no download. A recipe is a dict:
+                                           config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
+                                           schedule, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan
+    training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
+    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
+    TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
+                                           with the same forward and loss. to_twin(state) and from_twin(state) in keymap.py
+                                           translate a state dict, where its names differ; from_twin also takes gradients
+"""
 
 import importlib
 import re
