@@ -187,7 +187,9 @@ class _Importer:
         def load(name):
             path = self.source.sibling(name, level)
             if path is None:
-                raise ImportError(f"{self.source.path}: there is no file for the relative import of {'.' * level}{name}")
+                raise ImportError(
+                    f"{self.source.path}: there is no file for the relative import of {'.' * level}{name}"
+                )
             return self.session.load(path)
 
         return load(name) if name else types.SimpleNamespace(**{part: load(part) for part in fromlist})

@@ -21,7 +21,7 @@ from framework import drop_in
 ROOT = Path(__file__).parents[1]
 
 # What model files do: every import form, old habits, buffers, init, annotations, a derivative of one's own, an optimizer.
-STRANGER = '''
+STRANGER = """
 from __future__ import annotations
 
 import math
@@ -176,7 +176,7 @@ def typed():
 
 def wrong(x):
     return x @ torch.ones(3, 3)  # the line that the traceback must show
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,9 @@ def test_a_traceback_shows_the_files_own_line(stranger):
     try:
         ours.wrong(framework.ones(2, 2))
     except RuntimeError as error:
-        frame = next(frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path.resolve()))
+        frame = next(
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path.resolve())
+        )
     assert frame.line.startswith("return x @ torch.ones(3, 3)") and frame.name == "wrong"
 
 
@@ -293,10 +295,16 @@ def test_what_needs_no_torch_is_imported_as_always(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "one-two").mkdir()
     (tmp_path / "one-two" / "facts.py").write_text("class Facts: pass\n")
-    (tmp_path / "one-two" / "net.py").write_text("import torch\nimport os.path as p, json\nfrom .facts import Facts\nfrom collections import abc\n")
+    (tmp_path / "one-two" / "net.py").write_text(
+        "import torch\nimport os.path as p, json\nfrom .facts import Facts\nfrom collections import abc\n"
+    )
     ours = drop_in.load("one-two.net")
     assert ours.Facts is importlib.import_module("one-two.facts").Facts
-    assert ours.json is importlib.import_module("json") and ours.p.join("a", "b") == "a/b" and "one-two.net" not in sys.modules
+    assert (
+        ours.json is importlib.import_module("json")
+        and ours.p.join("a", "b") == "a/b"
+        and "one-two.net" not in sys.modules
+    )
 
 
 def test_a_package_in_the_absolute_form(tmp_path, monkeypatch):
@@ -305,7 +313,9 @@ def test_a_package_in_the_absolute_form(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "__init__.py").write_text("from .blocks import Block\n")
     (folder / "blocks.py").write_text("from torch import nn\nclass Block(nn.ReLU):\n    pass\n")
-    (folder / "net.py").write_text("import abspkg.blocks\nimport abspkg.blocks as b\nfrom abspkg import Block\nfrom abspkg.blocks import *\n")
+    (folder / "net.py").write_text(
+        "import abspkg.blocks\nimport abspkg.blocks as b\nfrom abspkg import Block\nfrom abspkg.blocks import *\n"
+    )
     ours = drop_in.load(folder / "net.py")
     assert ours.Block is ours.b.Block is ours.abspkg.blocks.Block and issubclass(ours.Block, framework.nn.ReLU)
 
@@ -364,7 +374,12 @@ def test_what_is_missing_is_refused_by_name(tmp_path, line, error, match):
 
 @pytest.mark.parametrize(
     ("source", "match"),
-    [("no_such/file.py", "no file"), ("no_such.module", "neither a file nor a module"), ("json.nothing", "neither"), (sys, "has no .py file")],
+    [
+        ("no_such/file.py", "no file"),
+        ("no_such.module", "neither a file nor a module"),
+        ("json.nothing", "neither"),
+        (sys, "has no .py file"),
+    ],
 )
 def test_what_is_not_there(source, match):
     with pytest.raises((FileNotFoundError, ModuleNotFoundError), match=match):

@@ -56,7 +56,9 @@ class AvgPool1d(_Pool):
 
 
 class _AvgPoolNd(_Pool):
-    settings = dict(kernel_size=REQUIRED, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None)
+    settings = dict(
+        kernel_size=REQUIRED, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+    )
     shown = ("kernel_size", "stride", "padding")
 
 

@@ -192,3 +192,101 @@ def test_constructors_take_pytorchs_arguments_in_its_order(name):
     for argument, default in theirs.items():
         if default is inspect.Parameter.empty or not callable(default):
             assert ours[argument] == default, argument
+
+
+# --- what is random ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "blocks"),
+    [
+        (nn.Dropout(0.3), (40, 50), lambda x: x.reshape(-1, 1)),
+        (nn.Dropout1d(0.3), (50, 40, 3), lambda x: x.reshape(2000, -1)),
+        (nn.Dropout2d(0.3), (50, 40, 3, 2), lambda x: x.reshape(2000, -1)),
+    ],
+    ids=["Dropout", "Dropout1d", "Dropout2d"],
+)
+def test_dropout_drops_its_part_and_scales_the_rest(layer, shape, blocks):
+    framework.manual_seed(1)
+    x = framework.ones(*shape, requires_grad=True)
+    y = layer(x)
+    values = blocks(y.detach().numpy())
+    assert set(np.unique(values)) == {np.float32(0), np.float32(1 / 0.7)}
+    assert (values == values[:, :1]).all(), "a channel is dropped whole"
+    assert abs((values[:, 0] == 0).mean() - 0.3) < 0.035  # three standard deviations
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
+    framework.manual_seed(1)
+    assert (layer(x) == y).all() and not (layer(x) == y).all()
+
+
+def test_dropout_between_the_layers_of_an_lstm_only():
+    framework.manual_seed(2)
+    layer = nn.LSTM(3, 4, num_layers=2, dropout=0.9)
+    x = framework.randn(5, 2, 3)
+    first_layer = nn.LSTM(3, 4)
+    first_layer.load_state_dict({name: tensor for name, tensor in layer.state_dict().items() if name.endswith("l0")})
+    (_, (h, _)), (_, (h_first, _)), (_, (h_again, _)) = layer(x), first_layer(x), layer(x)
+    np.testing.assert_allclose(h[0].detach().numpy(), h_first[0].detach().numpy(), rtol=1e-6)
+    assert not (h[1] == h_again[1]).all() and layer.eval()(x)[0].tolist() == layer(x)[0].tolist()
+    with pytest.warns(UserWarning, match="one layer only"):
+        nn.GRU(3, 4, dropout=0.5)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: nn.Linear("a", 3), TypeError, ""),
+        (lambda: nn.LeakyReLU(0.1, False, 3), TypeError, "LeakyReLU: too many"),
+        (lambda: nn.Softplus(alpha=2), TypeError, "Softplus: .*'alpha'"),
+        (lambda: nn.MaxPool2d(), TypeError, "MaxPool2d: .*'kernel_size'"),
+        (lambda: nn.MSELoss(size_average=True), NotImplementedError, "size_average is not supported; use reduction"),
+        (lambda: nn.Hardtanh(2, 1), ValueError, "max_val 1 must be above"),
+        (lambda: nn.Dropout(1.5), ValueError, "p is a probability.*1.5"),
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "multiples of groups=2"),
+        (lambda: nn.Conv2d(3, 4, 3, stride=2, padding="same"), ValueError, "needs stride 1"),
+        (lambda: nn.Conv2d(3, 4, 3, padding="some"), ValueError, "'some'"),
+        (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "kernel_size: expected a number or 2"),
+        (lambda: nn.Conv2d(3, 4, 3, padding_mode="zero"), ValueError, "padding_mode is one of zeros"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"), ValueError, "zeros"),
+        (lambda: nn.ConvTranspose1d(1, 1, 3, 2)(framework.ones(1, 1, 4), (20,)), ValueError, r"\(20,\) is not between \(9,\) and \(10,\)"),
+        (lambda: nn.BatchNorm2d(3)(framework.ones(2, 3)), ValueError, r"BatchNorm2d: expected 4-d input, got shape \(2, 3\)"),
+        (lambda: nn.InstanceNorm1d(3, affine=True)(framework.ones(2, 4, 5)), ValueError, "expected 3 channels"),
+        (lambda: nn.GroupNorm(2, 3), ValueError, "multiple of num_groups=2"),
+        (lambda: nn.Embedding(3, 2, padding_idx=5), ValueError, "padding_idx=5 is out of range"),
+        (lambda: nn.Embedding(3, 2, sparse=True), NotImplementedError, "sparse=True"),
+        (lambda: nn.EmbeddingBag(3, 2, mode="median"), ValueError, "'median'"),
+        (lambda: nn.LSTM(3, 4, proj_size=2), NotImplementedError, "proj_size=2 is not supported"),
+        (lambda: nn.RNN(3, 4, nonlinearity="gelu"), ValueError, "'gelu'"),
+        (lambda: nn.GRU(3, 4)(framework.ones(5, 2, 2)), RuntimeError, "input has 2 features, input_size is 3"),
+        (lambda: nn.GRU(3, 4)(framework.ones(3)), ValueError, "expected"),
+        (lambda: nn.LSTM(3, 4)(framework.ones(5, 2, 3), (framework.ones(1, 2, 4),)), RuntimeError, "hx is"),
+        (lambda: nn.GRU(3, 4)(framework.ones(5, 2, 3), framework.ones(1, 3, 4)), RuntimeError, r"initial state of shape \(1, 2, 4\)"),
+        (lambda: nn.GRUCell(3, 4)(framework.ones(1, 2, 3)), ValueError, "GRUCell: expected"),
+        (lambda: nn.MultiheadAttention(6, 4), ValueError, "multiple of num_heads=4"),
+        (lambda: nn.TransformerEncoderLayer(4, 2, activation="selu"), RuntimeError, "'selu'"),
+        (lambda: nn.Transformer(8, 2)(framework.ones(3, 2, 8), framework.ones(3, 1, 8)), RuntimeError, "differ in their batch"),
+        (lambda: nn.Unflatten(1, 3), TypeError, "tuple of ints"),
+        (lambda: nn.Softmax2d()(framework.ones(2, 3)), ValueError, "Softmax2d: expected"),
+        (lambda: nn.Bilinear(0, 1, 1), ValueError, "in1_features must be positive"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+def test_embeddings_from_given_rows():
+    for T in (framework, torch):
+        rows = T.tensor([[1.0, 2.0], [3.0, 4.0]])
+        table = T.nn.Embedding.from_pretrained(rows, padding_idx=1)
+        assert (
+            not table.weight.requires_grad
+            and table.padding_idx == 1
+            and table(T.tensor([1, 0])).tolist() == [[3, 4], [1, 2]]
+        )
+        assert T.nn.EmbeddingBag.from_pretrained(rows, freeze=False, mode="sum").weight.requires_grad
+    assert nn.Embedding(5, 2, padding_idx=3).weight[3].tolist() == [0, 0]

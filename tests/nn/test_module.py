@@ -517,5 +517,10 @@ def test_the_layer_that_the_readme_shows():
     assert list(layer.state_dict()) == ["scale", "f.weight", "f.bias"] and layer.scale.grad.shape == (8,)
     lines = code[code.index("class") : code.index("layer =")].strip().splitlines()
     assert len(lines) <= 10, "a custom layer takes ten lines"
-    for name in (f"`{part}`" for row in text.splitlines() if row.startswith("| `") for part in row.split("|")[1].replace("`", "").split(", ")):
+    for name in (
+        f"`{part}`"
+        for row in text.splitlines()
+        if row.startswith("| `")
+        for part in row.split("|")[1].replace("`", "").split(", ")
+    ):
         assert (pathlib.Path(nn.__file__).parent / name.strip("` ")).exists(), f"the README names {name}"
