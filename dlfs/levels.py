@@ -55,10 +55,16 @@ class Level(Protocol):
     def sgd_step(self, inputs: Arrays, targets: Arrays, lr: float) -> float: ...
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
     def set_lr(self, lr: float) -> None: ...
-    def optimizer_state(self) -> State: ...
-    def load_optimizer_state(self, state: State) -> None: ...
     def manual_seed(self, seed: int) -> None: ...
     def step(self, inputs: Arrays, targets: Arrays) -> float: ...
+
+    # what the Trainer asks of a model, by PyTorch's names
+    optimizer: Any
+
+    def train(self, mode: bool = True) -> None: ...
+    def loss(self, inputs: Arrays, targets: Arrays) -> Any: ...  # a scalar with item() and backward()
+    def state_dict(self) -> dict[str, Any]: ...  # the model's own arrays or tensors, not copies
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...  # into these
 
 
 # ---------------------------------------------------------------------------------------------------- The two kinds
@@ -109,27 +115,57 @@ class HandLevel:
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
-    def optimizer_state(self) -> State:
-        return {name: np.array(tensor.array) for name, tensor in optimizer_tensors(self.optimizer)}
-
-    def load_optimizer_state(self, state: State) -> None:
-        import framework
-
-        load_optimizer(self.optimizer, {name: framework.from_numpy(np.array(array)) for name, array in state.items()})
-
     def manual_seed(self, seed: int) -> None:
         """Nothing: by hand, whatever is random is an input."""
 
+    def train(self, mode: bool = True) -> None:
+        set_mode(self.model, training=mode)
+
+    def loss(self, inputs: Arrays, targets: Arrays) -> "HandLoss":
+        return HandLoss(self, float(self.model.loss(*inputs, *targets)))
+
     def step(self, inputs: Arrays, targets: Arrays) -> float:
+        return optimizer_step(self, inputs, targets)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.model.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        copy_state(self.model.state_dict(), state)
+
+    @contextlib.contextmanager
+    def detect_anomaly(self) -> Iterator[None]:
+        """At its end RuntimeError, if an array that the model's code named within it holds a NaN: with the name of the first."""
+        from dlfs.trace import recorded_assignments
+
+        with recorded_assignments(self, lambda key, array: bool(np.isnan(array).any())) as found:
+            yield
+        for (function, name, _), has_nan in found.items():
+            if has_nan:
+                raise RuntimeError(f"{name} in {function} is the first array that holds a NaN")
+
+
+class HandLoss:
+    """The loss of a model by hand with a tensor's face: backward adds to the gradients of the parameters."""
+
+    def __init__(self, level: HandLevel, value: float, weight: float = 1.0):
+        self.level, self.value, self.weight = level, value, weight
+
+    def item(self) -> float:
+        return self.value
+
+    def __mul__(self, weight: float) -> "HandLoss":
+        return HandLoss(self.level, self.value * weight, self.weight * weight)
+
+    def backward(self) -> None:
         import framework
 
-        set_mode(self.model, training=True)
-        loss = float(self.model.loss(*inputs, *targets))
-        self.model.loss_backward()
-        for name, tensor in self.tensors.items():
-            tensor.grad = framework.Tensor(self.model.grads[name])
-        self.optimizer.step()
-        return loss
+        self.level.model.loss_backward()
+        for name, tensor in self.level.tensors.items():
+            gradient = self.level.model.grads[name]
+            if self.weight != 1:
+                gradient = gradient * self.weight
+            tensor.grad = framework.Tensor(gradient if tensor.grad is None else tensor.grad.array + gradient)
 
 
 def identity(state: State) -> State:
@@ -215,22 +251,26 @@ class TensorLevel:
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
-    def optimizer_state(self) -> State:
-        return {name: as_array(tensor) for name, tensor in optimizer_tensors(self.optimizer)}
-
-    def load_optimizer_state(self, state: State) -> None:
-        load_optimizer(self.optimizer, {name: self.library.from_numpy(np.array(a)) for name, a in state.items()})
-
     def manual_seed(self, seed: int) -> None:
         self.library.manual_seed(seed)
 
+    def train(self, mode: bool = True) -> None:
+        set_mode(self.model, training=mode)
+
+    def loss(self, inputs: Arrays, targets: Arrays) -> Any:
+        return self.model.loss(*self.tensors(inputs), *self.tensors(targets))
+
     def step(self, inputs: Arrays, targets: Arrays) -> float:
-        set_mode(self.model, training=True)
-        self.optimizer.zero_grad()
-        loss = self.model.loss(*self.tensors(inputs), *self.tensors(targets))
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
+        return optimizer_step(self, inputs, targets)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.model.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if hasattr(self.model, "named_parameters"):
+            self.model.load_state_dict(state)
+        else:
+            copy_state(self.model.state_dict(), state)
 
 
 def as_array(tensor: Any) -> np.ndarray:
@@ -261,21 +301,27 @@ def set_lr(optimizer: Any, lr: float) -> None:
         group["lr"] = lr
 
 
-def optimizer_tensors(optimizer: Any) -> Iterator[tuple[str, Any]]:
-    """The tensors of an optimizer's state, named as 0.exp_avg: the parameter's number and what it is."""
-    for number, entries in optimizer.state_dict()["state"].items():
-        for key, value in entries.items():
-            if value is not None:
-                yield f"{number}.{key}", value
+def optimizer_step(level: Level, inputs: Arrays, targets: Arrays) -> float:
+    """One step of the level's optimizer; returns the loss before it."""
+    level.train()
+    level.optimizer.zero_grad()
+    loss = level.loss(inputs, targets)
+    loss.backward()
+    level.optimizer.step()
+    return loss.item()
 
 
-def load_optimizer(optimizer: Any, tensors: dict[str, Any]) -> None:
-    """Give a new optimizer the tensors that optimizer_tensors took from another."""
-    state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+def copy_state(own: dict[str, Any], state: dict[str, Any]) -> None:
+    """Copy a state dict into a model's own arrays or tensors; RuntimeError that names what is missing, unknown or misshapen."""
+    for name in {**own, **state}:
+        expected, got = (tuple(d[name].shape) if name in d else None for d in (own, state))
+        if expected != got:
+            raise RuntimeError(f"{name}: expected shape {expected}, got {got}")
+    for name, target in own.items():
+        if isinstance(target, np.ndarray):
+            target[...] = state[name]
+        else:
+            target.copy_(state[name].to(target.device))
 
 
 # ------------------------------------------------------------------------------------------------ Building levels

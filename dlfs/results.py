@@ -10,9 +10,9 @@ from typing import Any
 
 from dlfs.levels import TITLES
 from dlfs.studies import Study
+from framework.callbacks import figure
 from utils.errors import DLFSError
 from utils.files import write_atomically
-from utils.progress import figure
 from utils.training_utils import LOG, read_log
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"

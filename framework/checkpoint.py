@@ -49,10 +49,8 @@ def read(path, library=None):
 
 
 def copied(state):
-    """A copy of a state dict, as plain values that `write` takes."""
-    return _map(
-        _map(state, _plain), lambda value: Tensor(value.array.copy()) if isinstance(value, Tensor) else value.copy()
-    )
+    """A copy of a state dict: its tensors and arrays no longer change with the model's."""
+    return _map(state, lambda value: value.copy() if isinstance(value, np.ndarray) else value.detach().clone())
 
 
 def _plain(value):
@@ -152,6 +150,7 @@ class Replayed:
         for batch in batches:
             self.given += 1
             yield batch
+        self.began = None  # the epoch is over
 
     def state_dict(self):
         return {"began": self.began, "given": self.given}
@@ -160,7 +159,7 @@ class Replayed:
         if not isinstance(state, dict) or set(state) != {"began", "given"}:
             raise ValueError("the saved position is another kind of loader's")
         self.began, self.given = state["began"], state["given"]
-        self._resuming = True
+        self._resuming = self.began is not None
 
 
 def resumable(loader, library):

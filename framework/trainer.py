@@ -41,7 +41,7 @@ from .diagnosis import cause_of_nan, leaves
 from .serialization import replacing
 from .tensor import Tensor
 
-__all__ = ["NonFiniteError", "Trainer"]
+__all__ = ["NonFiniteError", "Trainer", "checkpoint_interval"]
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 
@@ -120,7 +120,7 @@ class Trainer:
         self.scheduler, self.scheduler_interval, self.scaler = scheduler, scheduler_interval, scaler
         self.accumulate, self.clip, self.decay, self.patience = accumulate, clip, ema, early_stopping
         self.evaluate_every = evaluate_every
-        self.checkpoint_steps, self.checkpoint_seconds = _interval(checkpoint_every)
+        self.checkpoint_steps, self.checkpoint_seconds = checkpoint_interval(checkpoint_every)
         self.folder = None if folder is None else Path(folder)
         if callbacks is None:
             callbacks = [Progress()] + ([Curves(self.folder / "curves.png")] if folder else [])
@@ -133,7 +133,9 @@ class Trainer:
         self.rows = []
         self.best = None  # with early stopping: {"epoch", "step", "loss", "model"}
         self.should_stop = False
-        self._within_epoch = False
+        self._within_epoch = self._is_exhausted = (
+            False  # the latter: the loader's epoch is over already, the trainer's not yet
+        )
         self._since_report = {"loss": 0.0, "examples": 0, "seconds": 0.0}
         self._saved_step, self._saved_at = None, 0.0  # when the last checkpoint was written
 
@@ -155,7 +157,7 @@ class Trainer:
         try:
             if not self.rows:
                 self._report_start()
-            if self._within_epoch:  # go on in the epoch that was left
+            if self._within_epoch and not self._is_exhausted:  # go on in the epoch that was left
                 present = checkpoint.random_state(self.library)
                 self.loader.load_state_dict(self.loader.state_dict())
                 checkpoint.set_random_state(present)
@@ -188,10 +190,11 @@ class Trainer:
         """One epoch, or what is left of it; it may be left in the middle."""
         is_new, before = not self._within_epoch, self.step
         if is_new:
-            self.epoch, self._within_epoch = self.epoch + 1, True
+            self.epoch, self._within_epoch, self._is_exhausted = self.epoch + 1, True, False
             self._call("on_epoch_start")
-        batches, started = iter(self.loader), time.perf_counter()
+        batches, started = iter(() if self._is_exhausted else self.loader), time.perf_counter()
         while group := list(islice(batches, self.accumulate)):
+            self._is_exhausted = len(group) < self.accumulate
             self._step(group)
             self._since_report["seconds"] += time.perf_counter() - started
             self._call("on_step")
@@ -392,8 +395,12 @@ class Trainer:
         content |= {name: part.state_dict() for name, part in parts.items()}
         content["classes"] = {name: type(part).__name__ for name, part in parts.items()}
         content["random"] = checkpoint.random_state(self.library)
-        content |= {"epoch": self.epoch, "step": self.step, "within_epoch": self._within_epoch, "rows": self.rows}
-        content |= {"since_report": self._since_report, "best": self.best}
+        content |= {"epoch": self.epoch, "step": self.step, "rows": self.rows, "best": self.best}
+        content |= {
+            "within_epoch": self._within_epoch,
+            "is_exhausted": self._is_exhausted,
+            "since_report": self._since_report,
+        }
         checkpoint.write(self.folder / CHECKPOINT, content)
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
@@ -415,8 +422,8 @@ class Trainer:
             for name, part in self._parts().items():
                 part.load_state_dict(content[name])
             self.epoch, self.step, self.rows = content["epoch"], content["step"], content["rows"]
-            self._within_epoch, self._since_report = content["within_epoch"], content["since_report"]
-            self.best = content["best"]
+            self._within_epoch, self._is_exhausted = content["within_epoch"], content["is_exhausted"]
+            self._since_report, self.best = content["since_report"], content["best"]
             checkpoint.set_random_state(content["random"])
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
@@ -431,7 +438,7 @@ class Trainer:
         return NonFiniteError(message)
 
 
-def _interval(every):
+def checkpoint_interval(every):
     """(steps, seconds) of checkpoint_every: 100 or "100" is steps, "30s" seconds."""
     text = str(every or "")
     try:

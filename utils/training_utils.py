@@ -1,4 +1,4 @@
-"""One training loop for every level: the level takes a step, all else is the same.
+"""One way to train every level: framework.trainer.Trainer, on batches and with figures that are the same for all.
 
 What decides the numbers is a function of (seed, epoch, step) alone: the order of the examples, and whatever a batch draws.
 So every level sees the same batches, and a run that was stopped goes on exactly as if it had not been.
@@ -6,47 +6,55 @@ So every level sees the same batches, and a run that was stopped goes on exactly
 
 import json
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from framework import serialization
+from framework import checkpoint
+from framework.callbacks import Callback
 from framework.data.randomness import default_numpy_generator
+from framework.trainer import CHECKPOINT, LOG, NonFiniteError, Trainer
 from utils.data_loaders import Dataset, Split
 from utils.errors import DLFSError
 from utils.files import write_atomically
+
+__all__ = [
+    "CHECKPOINT",
+    "LOG",
+    "Learner",
+    "Plan",
+    "Row",
+    "TrainingBatches",
+    "accuracy",
+    "evaluate",
+    "example_pairs",
+    "read_checkpoint",
+    "read_log",
+    "train",
+]
 
 Arrays = tuple[np.ndarray, ...]
 State = dict[str, np.ndarray]
 Row = dict[str, float]
 Metric = Callable[..., float]  # (outputs, *targets) -> the mean over the batch
 
-CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
-
 
 class Learner(Protocol):
-    """What the loop asks of a level."""
+    """What training asks of a level: PyTorch's names for a model, and an optimizer for it."""
 
-    def state(self) -> State: ...
-    def load_state(self, state: State) -> None: ...
+    optimizer: Any
+
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
     def set_lr(self, lr: float) -> None: ...
-    def optimizer_state(self) -> State: ...
-    def load_optimizer_state(self, state: State) -> None: ...
     def manual_seed(self, seed: int) -> None: ...
-    def step(self, inputs: Arrays, targets: Arrays) -> float: ...
+    def loss(self, inputs: Arrays, targets: Arrays) -> Any: ...  # a scalar with item() and backward()
     def predict(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]: ...
-
-
-class Reporter(Protocol):
-    """Who is told how far it has come."""
-
-    def step(self, epoch: int, examples: int, loss: float) -> None: ...
-    def epoch(self, row: Row) -> None: ...
+    def train(self, mode: bool = True) -> None: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...  # into the tensors that the optimizer knows
 
 
 def accuracy(outputs: Arrays, targets: np.ndarray) -> float:
@@ -83,53 +91,103 @@ class Plan:
     # the inputs x of a training batch -> x distorted; draws from the engine's default generator, as its transforms do
     augment: Callable[[np.ndarray], np.ndarray] | None = None
     schedule: str = "constant"  # of the learning rate, over the epochs: one of SCHEDULES
+    # as the Trainer's arguments of these names
+    accumulate: int = 1
+    clip: float | None = None
+    ema: float | None = None
+    early_stopping: int | None = None
+    checkpoint_every: int | str | None = None
 
 
-def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, reporter: Reporter) -> list[Row]:
+def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, callbacks: Sequence[Callback] = ()) -> list[Row]:
     """Train to plan.epochs, from the learner's weights or from the checkpoint in the folder; return the log's rows.
 
-    Row 0 is the start, before any step; the last row holds the test set's figures. After every epoch the log and the
-    checkpoint are written anew, each whole or not at all. DLFSError where the loss is not finite.
+    Row 0 is the start, before any step; the last row holds the test set's figures, of the weights that the training came to
+    (the best with early stopping, else the averaged with ema), which the learner then has. DLFSError where the loss is not
+    finite, and for a checkpoint that is damaged or another run's.
     """
-    rows = resume(learner, plan, folder)
-    if not rows:
-        rows = [{"epoch": 0, **evaluate(learner, data.valid, plan, "valid")}]
-        save(learner, folder, rows)
-    for epoch in range(len(rows), plan.epochs + 1):
-        start = time.perf_counter()
-        learner.manual_seed((plan.seed << 20) + epoch)
-        learner.set_lr(plan.lr * SCHEDULES[plan.schedule]((epoch - 1) / plan.epochs))
-        total, examples = 0.0, 0
-        for inputs, targets, size in training_batches(data.train, plan, epoch):
-            loss = learner.step(inputs, targets)
-            if not math.isfinite(loss):
-                raise DLFSError(
-                    f"the loss became {loss} in epoch {epoch}; a smaller --lr than {plan.lr:g} may help. "
-                    f"The checkpoint of epoch {epoch - 1} is whole: {folder / CHECKPOINT}"
-                )
-            total, examples = total + loss * size, examples + size
-            reporter.step(epoch, examples, total / examples)
-        seconds = round(time.perf_counter() - start, 3)
-        validation = evaluate(learner, data.valid, plan, "valid")
-        rows.append({"epoch": epoch, "train_loss": total / examples, **validation, "seconds": seconds})
-        save(learner, folder, rows)
-        reporter.epoch(rows[-1])
-    rows.append({"epoch": len(rows) - 1, **evaluate(learner, data.test, plan, "test")})
+    learner.use_optimizer(plan.optimizer, plan.lr, plan.optimizer_options)
+    trainer = Trainer(
+        learner,
+        learner.optimizer,
+        TrainingBatches(data.train, plan),
+        valid=lambda: evaluate(learner, data.valid, plan, "valid"),
+        accumulate=plan.accumulate,
+        clip=plan.clip,
+        ema=plan.ema,
+        early_stopping=plan.early_stopping,
+        callbacks=[_EpochStart(learner, plan), *callbacks],
+        folder=folder,
+        checkpoint_every=plan.checkpoint_every,
+    )
+    try:
+        rows = list(trainer.fit(plan.epochs, resume=True))
+    except NonFiniteError as error:
+        raise DLFSError(f"{error}\nA smaller --lr than {plan.lr:g} may help") from None
+    except checkpoint.UnreadableFile as error:
+        raise DLFSError(f"{error}. Delete it to begin anew") from None
+    learner.load_state_dict(trainer.result())
+    rows.append({"epoch": trainer.epoch, "step": trainer.step, **evaluate(learner, data.test, plan, "test")})
     write_log(folder, rows)
     return rows
 
 
-def training_batches(split: Split, plan: Plan, epoch: int) -> Iterator[tuple[Arrays, Arrays, int]]:
-    """The batches of one epoch, in an order that depends on the seed and the epoch alone."""
-    rng = np.random.default_rng((plan.seed, epoch))
-    order = rng.permutation(len(split))
-    for start in range(0, len(split), plan.batch_size):
-        indices = order[start : start + plan.batch_size]
-        x = split.x[indices]
-        if plan.augment:
-            with default_numpy_generator(rng):
-                x = plan.augment(x)
-        yield *plan.make_batch(x, split.y[indices], rng), len(indices)
+class _EpochStart(Callback):
+    """What every epoch begins with: a seed and a learning rate of its own."""
+
+    def __init__(self, learner: Learner, plan: Plan):
+        self.learner, self.plan = learner, plan
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        plan = self.plan
+        self.learner.manual_seed((plan.seed << 20) + trainer.epoch)
+        self.learner.set_lr(plan.lr * SCHEDULES[plan.schedule]((trainer.epoch - 1) / plan.epochs))
+
+
+class TrainingBatches:
+    """The batches (inputs, targets) of one epoch after the other, in an order that depends on the seed and the epoch alone."""
+
+    def __init__(self, split: Split, plan: Plan):
+        self.split, self.plan = split, plan
+        self.epoch = self.given = 0  # the epoch, counted from 1, and how many of its batches were given
+        self.rng: np.random.Generator | None = None  # what the epoch's batches draw from; None between epochs
+        self.resuming = False
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.split) / self.plan.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Arrays, Arrays]]:
+        if not self.resuming:
+            self.epoch, self.given = self.epoch + 1, 0
+        rng = np.random.default_rng((self.plan.seed, self.epoch))
+        order = rng.permutation(len(self.split))
+        if not self.resuming or self.rng is None:
+            self.rng = rng
+        self.resuming = False
+        return self._rest(order, self.rng)
+
+    def _rest(self, order: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[Arrays, Arrays]]:
+        size = self.plan.batch_size
+        for start in range(self.given * size, len(order), size):
+            indices = order[start : start + size]
+            x = self.split.x[indices]
+            if self.plan.augment:
+                with default_numpy_generator(rng):
+                    x = self.plan.augment(x)
+            batch = self.plan.make_batch(x, self.split.y[indices], rng)
+            self.given += 1
+            yield batch
+        self.rng = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "given": self.given, "rng": self.rng and self.rng.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epoch, self.given, self.resuming = state["epoch"], state["given"], state["rng"] is not None
+        self.rng = None
+        if self.resuming:
+            self.rng = np.random.default_rng()
+            self.rng.bit_generator.state = state["rng"]
 
 
 def evaluate(learner: Learner, split: Split, plan: Plan, name: str, batch_size: int = 1000) -> Row:
@@ -149,35 +207,12 @@ def evaluate(learner: Learner, split: Split, plan: Plan, name: str, batch_size: 
 # ------------------------------------------------------------------------------------------- Checkpoints and logs
 
 
-def save(learner: Learner, folder: Path, rows: list[Row]) -> None:
-    """Write the log, and the checkpoint: the weights, the optimizer's tensors, and the rows so far."""
-    write_log(folder, rows)
-    checkpoint = {"model": learner.state(), "optimizer": learner.optimizer_state(), "rows": rows}
-    serialization.save(checkpoint, folder / CHECKPOINT)
-
-
-def resume(learner: Learner, plan: Plan, folder: Path) -> list[Row]:
-    """Give the learner its optimizer, and all that the folder's checkpoint holds, if there is one; return the rows so far."""
-    path = folder / CHECKPOINT
-    checkpoint = read_checkpoint(path) if path.exists() else None
-    if checkpoint:
-        learner.load_state(checkpoint["model"])
-    learner.use_optimizer(plan.optimizer, plan.lr, plan.optimizer_options)  # of the parameters that load_state made
-    if checkpoint is None:
-        return []
-    learner.load_optimizer_state(checkpoint["optimizer"])
-    return checkpoint["rows"]
-
-
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's "model", "optimizer" and "rows"; DLFSError for a file that is damaged or something else."""
+    """A checkpoint's "model", "rows", "step" and more; DLFSError for a file that is damaged or something else."""
     try:
-        checkpoint = serialization.load(path)
-    except serialization.UnreadableFile as error:
+        return checkpoint.read(path)
+    except checkpoint.UnreadableFile as error:
         raise DLFSError(f"{error}. Delete it to begin anew") from None
-    if checkpoint.keys() != {"model", "optimizer", "rows"}:
-        raise DLFSError(f"{path} is no checkpoint of `dlfs train`: it holds {', '.join(checkpoint) or 'nothing'}")
-    return checkpoint
 
 
 def write_log(folder: Path, rows: list[Row]) -> None:

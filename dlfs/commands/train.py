@@ -20,10 +20,11 @@ from dlfs.levels import TITLES, Level, build_level, import_torch, initial_level
 from dlfs.results import CURVES, RUN, Run, data_of, read_run
 from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
+from framework.callbacks import Callback, Progress, TensorBoard, figure
+from framework.trainer import checkpoint_interval
 from utils.data_loaders import Dataset, load
 from utils.errors import DLFSError, UsageError
 from utils.files import write_atomically
-from utils.progress import ProgressReporter, figure
 from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, read_checkpoint, train
 from utils.visualization import plot_curves
 
@@ -38,12 +39,31 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 @click.option("--batch-size", type=click.IntRange(min=1), help="By default the recipe's.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="The learning rate; by default the recipe's.")
 @click.option("--augment", is_flag=True, help="Distort the training images at random, as the recipe says.")
+@click.option("--accumulate", type=click.IntRange(min=1), default=1, help="Make one step of so many batches.")
+@click.option("--clip", type=click.FloatRange(min=0, min_open=True), help="Limit the norm of the gradients.")
+@click.option(
+    "--ema",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    help="Evaluate with a moving average of the weights; its decay, such as 0.999.",
+)
+@click.option(
+    "--early-stopping",
+    metavar="EPOCHS",
+    type=click.IntRange(min=1),
+    help="Stop when the validation loss has not fallen for so many epochs, and keep the best weights.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes weights and batches.")
 @click.option(
     "--save-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the run is kept; by default a new folder in runs/.",
 )
+@click.option(
+    "--checkpoint-every",
+    metavar="STEPS|SECONDSs",
+    help="Besides after each epoch, write a checkpoint every so many steps (200) or seconds (30s).",
+)
+@click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard, too.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or cuda:N.")
 @click.option(
     "--resume",
@@ -57,7 +77,8 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
 
     With --level all, every level starts from the same weights and sees the same batches, and one picture shows all
     curves. by-hand and engine need no PyTorch. The run's folder holds run.json, curves.png, and for each level log.jsonl
-    and a checkpoint, which is written anew after every epoch.
+    and a checkpoint, which is written anew after every epoch. A run that was killed goes on with --resume, to the same
+    weights, bit for bit.
     """
     study = find_written_study(model)
     given = {
@@ -107,9 +128,15 @@ def new_run(
     batch_size: int | None,
     lr: float | None,
     augment: bool,
+    accumulate: int,
+    clip: float | None,
+    ema: float | None,
+    early_stopping: int | None,
     seed: int,
     device: str,
     save_dir: Path | None,
+    checkpoint_every: str | None,
+    tensorboard: bool,
 ) -> Run:
     """The facts of a run, checked, as run.json keeps them."""
     levels = list(study.levels) if level == "all" else [level]
@@ -118,6 +145,10 @@ def new_run(
     if augment and "augment" not in recipe:
         having = ", ".join(name for name, other in study.fact("RECIPES").items() if "augment" in other) or "none"
         raise UsageError(f"{study.folder.name} has no --augment for {data}. Data with one: {having}")
+    try:
+        checkpoint_interval(checkpoint_every)
+    except ValueError as error:
+        raise UsageError(f"--checkpoint-every: {error}") from None
     return {
         "model": study.folder.name,
         "command": command_line(study, data, given),
@@ -129,6 +160,12 @@ def new_run(
         "lr": lr or recipe["lr"],
         "optimizer": recipe["optimizer"],
         "augment": augment,
+        "accumulate": accumulate,
+        "clip": clip,
+        "ema": ema,
+        "early_stopping": early_stopping,
+        "checkpoint_every": checkpoint_every,
+        "tensorboard": tensorboard,
         "seed": seed,
         "device": device,
         "versions": versions(levels),
@@ -174,6 +211,7 @@ def execute(study: Study, run: Run, folder: Path) -> None:
         device = "cpu" if name == "by-hand" and len(run["levels"]) > 1 else run["device"]
         levels[name] = build_level(study, name, config, device=device)
         check_batch(levels[name], data, plan)
+    callbacks = {name: watchers(run, level.title, folder / name, console) for name, level in levels.items()}
     start = initial_level(study, config, run["seed"]).state()
     write_atomically(folder / RUN, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     console.print(
@@ -185,14 +223,21 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     histories: dict[str, list[Row]] = {}
     for name, level in levels.items():
         level.load_state(start)
-        with ProgressReporter(console, level.title, plan.epochs, len(data.train)) as reporter:
-            try:
-                histories[name] = train(level, data, plan, folder / name, reporter)
-            except KeyboardInterrupt:
-                raise interrupted(study, folder, name) from None
+        try:
+            histories[name] = train(level, data, plan, folder / name, callbacks[name])
+        except KeyboardInterrupt:
+            raise interrupted(study, folder, name) from None
         draw(study, run, histories, folder / CURVES)
     show_summary(console, histories)
     console.print(f"The run is in {folder}; its curves are {folder / CURVES}", highlight=False, soft_wrap=True)
+
+
+def watchers(run: Run, title: str, folder: Path, console: Console) -> list[Callback]:
+    """What shows how a level's training goes."""
+    try:
+        return [Progress(title, console)] + ([TensorBoard(folder / "tensorboard")] if run.get("tensorboard") else [])
+    except ImportError as error:
+        raise DLFSError(f"--tensorboard: {error}") from None
 
 
 def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
@@ -209,6 +254,11 @@ def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
         metrics=recipe.get("metrics", {"accuracy": accuracy}),
         augment=recipe["augment"] if run.get("augment") else None,
         schedule=recipe.get("schedule", "constant"),
+        accumulate=run.get("accumulate", 1),
+        clip=run.get("clip"),
+        ema=run.get("ema"),
+        early_stopping=run.get("early_stopping"),
+        checkpoint_every=run.get("checkpoint_every"),
     )
 
 
@@ -243,8 +293,9 @@ def interrupted(study: Study, folder: Path, level: str) -> DLFSError:
     path = folder / level / CHECKPOINT
     go_on = f"Go on with: dlfs train {study.number} --resume {folder}"
     if path.exists():
-        epoch = read_checkpoint(path)["rows"][-1]["epoch"]
-        error = DLFSError(f"interrupted. The checkpoint of epoch {epoch} is whole: {path}\n{go_on}")
+        checkpoint = read_checkpoint(path)
+        place = f"epoch {checkpoint['rows'][-1]['epoch']} (step {checkpoint['step']})"
+        error = DLFSError(f"interrupted. The checkpoint of {place} is whole: {path}\n{go_on}")
     else:
         error = DLFSError(f"interrupted before the first checkpoint of {level}.\n{go_on}")
     error.exit_status = INTERRUPTED
@@ -285,7 +336,7 @@ def show_summary(console: Console, histories: dict[str, list[Row]]) -> None:
     lasts = {}
     for level, rows in histories.items():
         lasts[level] = {**rows[-2], **rows[-1], "seconds": sum(row.get("seconds", 0) for row in rows)}
-    quantities = [key for key in next(iter(lasts.values())) if key not in ("epoch", "seconds")]
+    quantities = [key for key in next(iter(lasts.values())) if key not in ("epoch", "step", "seconds")]
     shown = table("level", *(key.replace("_", "\n") for key in quantities), "training\ntook")
     for level, last in lasts.items():
         shown.add_row(
