@@ -56,7 +56,7 @@ class _Targets:
                 f"{name}: input {tuple(input.shape)} needs a target of shape {shape}, not {tuple(target.shape)}"
             )
         self.classes = input.shape[1 if input.ndim > 1 else 0]
-        self.rows = target.reshape(-1)
+        self.rows = target.reshape(-1).to(backend.int64)
         array = self.rows.array
         valid = array != ignore_index
         if valid.all():
@@ -174,7 +174,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     """−input[target], for log probabilities: input (C,), (N, C) or (N, C, d1, …), target int64 (), (N,) or (N, d1, …). As cross_entropy."""
     _check_reduction("nll_loss", reduction, size_average, reduce)
     targets = _Targets("nll_loss", floating("nll_loss", input), target, weight, ignore_index)
-    losses = -_as_rows(input)[_places(targets.rows)]
+    losses = -_as_rows(input)[np.arange(targets.rows.numel(), like=targets.rows.array), targets.rows]
     if targets.weights is not None:
         losses = elementwise.where(Tensor(targets.weights != 0), losses * targets.weights, Tensor(0 * targets.weights))
     return _over_rows(losses if reduction == "none" else losses.sum(), targets, reduction, target.shape)
