@@ -80,15 +80,25 @@ def first(inputs, outputs, gs, create_graph=False):
     return function(outputs, wanted, gs, create_graph=create_graph, retain_graph=True, allow_unused=True, materialize_grads=True)
 
 
-def second(inputs, outputs, gs):
-    """The gradients of a fixed combination of the first gradients, by every input and by the outputs' gradients."""
-    found = first(inputs, outputs, gs, create_graph=True)
+def _weighted(inputs, outputs, gs, create_graph):
+    """A fixed combination of the first gradients: one term for each that has one."""
+    found = first(inputs, outputs, gs, create_graph)
     numbers = np.random.Generator(np.random.PCG64(11))
     weights = [numbers.standard_normal(tuple(g.shape)).astype(dtype_of(g)) for g in found]
-    ours = isinstance(inputs[0], Tensor)
-    terms = [(g * (Tensor(w) if ours else torch.from_numpy(np.asarray(w)))).sum() for g, w in zip(found, weights) if g.requires_grad]
+    wrap = Tensor if isinstance(inputs[0], Tensor) else lambda w: torch.from_numpy(np.asarray(w))
+    return [(g * wrap(w)).sum() for g, w in zip(found, weights)]
+
+
+def weighted_gradient(inputs, outputs, gs):
+    """The number whose derivatives `second` gives."""
+    return sum(float(term.item()) for term in _weighted(inputs, outputs, gs, False))
+
+
+def second(inputs, outputs, gs):
+    """The gradients of a fixed combination of the first gradients, by every input and by the outputs' gradients; None where all are constant."""
+    terms = [term for term in _weighted(inputs, outputs, gs, True) if term.requires_grad]
     wanted = [x for x in [*inputs, *gs] if x.requires_grad]
     if not terms:
         return [None for _ in wanted]
-    function = grad if ours else torch.autograd.grad
+    function = grad if isinstance(inputs[0], Tensor) else torch.autograd.grad
     return function(terms, wanted, allow_unused=True, materialize_grads=True)
