@@ -198,6 +198,7 @@ def check_classes(model, targets, batch_size, num_classes):
 # What `dlfs compare 03` runs, each in float64 at every level.
 VARIANTS = {
     "lenet-5": LeNetConfig(),
+    "lenet-5-competing": LeNetConfig(j=90.0),  # at the start the distances are about 84, so all classes have a say
     "lenet-5-mse": LeNetConfig(loss="mse"),
     "lenet-modern": LeNetConfig(connections="dense", subsampling="average", output="softmax"),
     "cnn": CNNConfig(image_size=16, channels=(8, 12, 10)),

@@ -22,37 +22,38 @@ def init_uniform(shape, fan_in, rng):
 
 
 def im2col(x, k):  # (B, C, H, W)
-    """Every k x k window of x as a column of C k k numbers, for each of the H' W' places where the kernel fits."""
-    B, C, H, W = x.shape
+    """Every k x k window of x as a column of C k k numbers, for each image and each place where the kernel fits."""
+    C = x.shape[1]
     windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(2, 3))  # (B, C, H', W', k, k), no copy
-    return windows.transpose(0, 1, 4, 5, 2, 3).reshape(B, C * k * k, -1)  # (B, C k k, H' W'), a copy, eq. 20
+    return windows.transpose(1, 4, 5, 0, 2, 3).reshape(C * k * k, -1)  # (C k k, B H' W'), a copy, eq. 20
 
 
-def col2im(dcolumns, shape, k):  # (B, C k k, H' W')
+def col2im(dcolumns, shape, k):  # (C k k, B H' W')
     """The way back of im2col: each pixel adds up what the windows that held it say."""
     B, C, H, W = shape
     rows, cols = H - k + 1, W - k + 1  # H', W'
-    dcolumns = dcolumns.reshape(B, C, k, k, rows, cols)
-    dx = np.zeros(shape, dtype=dcolumns.dtype)  # (B, C, H, W)
+    dcolumns = dcolumns.reshape(C, k, k, B, rows, cols)
+    dx = np.zeros((C, B, H, W), dtype=dcolumns.dtype)
     for i in range(k):
         for j in range(k):
-            dx[:, :, i : i + rows, j : j + cols] += dcolumns[:, :, i, j]  # eq. 24
-    return dx
+            dx[:, :, i : i + rows, j : j + cols] += dcolumns[:, i, j]  # eq. 24
+    return dx.swapaxes(0, 1)  # (B, C, H, W)
 
 
 def convolution(x, weight):  # (B, C, H, W), (O, C, k, k)
     """The cross-correlation of x with each of the O kernels, at every place where they fit."""
     (B, _, H, W), (O, _, k, _) = x.shape, weight.shape
-    columns = im2col(x, k)  # (B, C k k, H' W')
-    return (weight.reshape(O, -1) @ columns).reshape(B, O, H - k + 1, W - k + 1)  # (B, O, H', W'), eq. 1
+    columns = im2col(x, k)  # (C k k, B H' W')
+    z = weight.reshape(O, -1) @ columns  # (O, B H' W'), eq. 1
+    return z.reshape(O, B, H - k + 1, W - k + 1).swapaxes(0, 1)  # (B, O, H', W')
 
 
 def convolution_backward(dz, x, weight):  # (B, O, H', W')
     """dL/dx and dL/dweight. The columns are made anew: to keep them would take k k times the memory of x."""
-    (B, O, _, _), k = dz.shape, weight.shape[-1]
-    columns, dz = im2col(x, k), dz.reshape(B, O, -1)  # (B, C k k, H' W'), (B, O, H' W')
-    dweight = (dz @ columns.mT).sum(axis=0).reshape(weight.shape)  # (O, C, k, k), eq. 21
-    dcolumns = weight.reshape(O, -1).T @ dz  # (B, C k k, H' W'), eq. 23
+    O, k = weight.shape[0], weight.shape[-1]
+    columns, dz = im2col(x, k), dz.swapaxes(0, 1).reshape(O, -1)  # (C k k, B H' W'), (O, B H' W')
+    dweight = (dz @ columns.T).reshape(weight.shape)  # (O, C, k, k), eq. 21
+    dcolumns = weight.reshape(O, -1).T @ dz  # (C k k, B H' W'), eq. 23
     return col2im(dcolumns, x.shape, k), dweight
 
 
