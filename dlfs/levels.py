@@ -378,7 +378,9 @@ def level_names(study: Study) -> list[str]:
 
 
 def build_levels(study: Study, config: Any, *, dtype: str = "float64") -> dict[str, Level]:
-    return {name: build_level(study, name, config, dtype=dtype) for name in level_names(study)}
+    """Every level of a config; without the twin, where the libraries have none for this config."""
+    levels = {name: build_level(study, name, config, dtype=dtype) for name in level_names(study)}
+    return {name: level for name, level in levels.items() if level.model is not None}
 
 
 def initial_level(study: Study, config: Any, seed: int) -> Level:
