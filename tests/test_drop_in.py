@@ -266,7 +266,13 @@ def test_files_of_the_same_package_come_along(tmp_path, package):
     (folder / "parts").mkdir(parents=True)
     files = {
         "settings.py": "class Settings:\n    width = 3\n",
-        "layers.py": "import torch.nn as nn\nfrom .settings import Settings\nclass Twice(nn.Linear):\n    def forward(self, x):\n        return super().forward(x) * 2\n",
+        "layers.py": """
+            import torch.nn as nn
+            from .settings import Settings
+            class Twice(nn.Linear):
+                def forward(self, x):
+                    return super().forward(x) * 2
+        """,
         "parts/head.py": "from ..layers import Twice\nclass Head(Twice):\n    pass\n",
         "main.py": """
             import torch
