@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..backend import array_module
 from .define import op
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
-BLOCK = 1 << 20  # elements of columns built at a time: 4 MB in float32
+BLOCK = 1 << 19  # elements of columns built at a time: 2 MB in float32, what a core's cache holds
 
 
 class Geometry(NamedTuple):
@@ -49,14 +50,14 @@ class Geometry(NamedTuple):
         return (slice(None), *[slice(before, before + n) for n, (before, _) in zip(self.size, self.padding)])
 
     def blocks(self, channels, batch):
-        """Parts of the output small enough for their columns: yields (rows of the output, rows of the padded input, geometry of the part)."""
-        row = channels * math.prod(self.kernel) * math.prod(self.out[1:]) * batch
-        step = max(1, BLOCK // max(1, row))
+        """Parts of the output, some rows each, whose columns are small: yields (span in the flattened out · N, rows of the padded input, part)."""
+        row = math.prod(self.out[1:]) * batch
+        step = max(1, BLOCK // max(1, channels * math.prod(self.kernel) * row))
         reach, stride = self.dilation[0] * (self.kernel[0] - 1) + 1, self.stride[0]
         for first in range(0, self.out[0], step):
-            count = min(step, self.out[0] - first)
-            begin, end = first * stride, (first + count - 1) * stride + reach
-            yield slice(first, first + count), slice(begin, end), self._replace(out=(count, *self.out[1:]))
+            end = min(first + step, self.out[0])
+            rows = slice(first * stride, (end - 1) * stride + reach)
+            yield slice(first * row, end * row), rows, self._replace(out=(end - first, *self.out[1:]))
 
     def taps(self):
         """For every kernel position k, the index in (C, *padded, N) of what it meets: elements s·p + d·k for all outputs p."""
@@ -111,14 +112,13 @@ def _conv(x, w, b, *, geometry):
     x = pad_zeros(batch_last(x), geometry)  # (C, *padded, N)
     C, N = x.shape[0], x.shape[-1]
     w = w.reshape((G, O // G, -1))  # (G, O/G, K) with K = C/G · kernel
-    y = np.empty((O, *geometry.out, N), x.dtype, like=x)
-    for rows, reach, part in geometry.blocks(C, N):
-        columns = windows(x[:, reach], part).reshape((G, w.shape[2], -1))  # (G, K, rows · N)
-        z = (w @ columns).reshape((O, -1))
+    y = np.empty((G, O // G, math.prod(geometry.out) * N), x.dtype, like=x)
+    for span, reach, part in geometry.blocks(C, N):
+        columns = windows(x[:, reach], part).reshape((G, w.shape[2], -1))  # (G, K, span)
+        array_module(y).matmul(w, columns, out=y[:, :, span])
         if b is not None:
-            z += b[:, None]
-        y[:, rows] = z.reshape((O, *part.out, N))
-    return batch_first(y)
+            y[:, :, span] += b.reshape((G, -1, 1))  # here, while the block is in the cache
+    return batch_first(y.reshape((O, *geometry.out, N)))
 
 
 def _conv_input(g, w, *, geometry):
@@ -126,24 +126,25 @@ def _conv_input(g, w, *, geometry):
     G, O = geometry.groups, w.shape[0]
     C, N = w.shape[1] * G, g.shape[0]
     w = w.reshape((G, O // G, -1)).mT  # (G, K, O/G)
-    g = batch_last(g)  # (O, *out, N)
+    g = batch_last(g).reshape((G, O // G, -1))  # (G, O/G, out · N)
     x = np.zeros((C, *geometry.padded, N), g.dtype, like=g)
-    for rows, reach, part in geometry.blocks(C, N):
-        columns = w @ g[:, rows].reshape((G, O // G, -1))  # (G, K, rows · N)
+    for span, reach, part in geometry.blocks(C, N):
+        columns = w @ g[:, :, span]  # (G, K, span)
         add_windows(x[:, reach], columns.reshape((C, *part.kernel, *part.out, N)), part)
     return batch_first(x[geometry.inside])
 
 
 def _conv_weight(g, x, *, geometry):
     """g (N, O, *out), x (N, C, *size) → (O, C/G, *kernel)."""
-    G = geometry.groups
-    x, g = pad_zeros(batch_last(x), geometry), batch_last(g)  # (C, *padded, N), (O, *out, N)
-    C, O, N = x.shape[0], g.shape[0], x.shape[-1]
+    G, O = geometry.groups, g.shape[1]
+    x = pad_zeros(batch_last(x), geometry)  # (C, *padded, N)
+    g = batch_last(g).reshape((G, O // G, -1))  # (G, O/G, out · N)
+    C, N = x.shape[0], x.shape[-1]
     K = C // G * math.prod(geometry.kernel)
     w = np.zeros((G, O // G, K), g.dtype, like=g)
-    for rows, reach, part in geometry.blocks(C, N):
-        columns = windows(x[:, reach], part).reshape((G, K, -1))  # (G, K, rows · N)
-        w += g[:, rows].reshape((G, O // G, -1)) @ columns.mT
+    for span, reach, part in geometry.blocks(C, N):
+        columns = windows(x[:, reach], part).reshape((G, K, -1))  # (G, K, span)
+        w += g[:, :, span] @ columns.mT
     return w.reshape((O, C // G, *geometry.kernel))
 
 

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
+from ..backend import array_module
 from ..tensor import Tensor
-from .conv import Geometry, per_dimension, window_counts
+from .conv import BLOCK, Geometry, per_dimension, window_counts
 from .define import op
 from .gather import gather
 from .linalg import matmul
@@ -34,6 +35,7 @@ def slabs(geometry):
     return [tuple([(..., *index) for index in zip(*pairs)]) for pairs in itertools.product(*spans)]
 
 
+@functools.lru_cache(maxsize=256)
 def _tiles(geometry):
     """Whether the windows cover the input exactly once."""
     whole = tuple([k * o for k, o in zip(geometry.kernel, geometry.out)])
@@ -42,14 +44,11 @@ def _tiles(geometry):
 
 def _put_slabs(parts, like, geometry):
     """The input-shaped sum of (input index, slab) pairs."""
-    shape = (*like.shape[:2], *geometry.size)
-    if _tiles(geometry):
-        x = np.empty_like(like, shape=shape)
-        for i, part in parts:
+    x = (np.empty_like if _tiles(geometry) else np.zeros_like)(like, shape=(*like.shape[:2], *geometry.size))
+    for i, part in parts:
+        if _tiles(geometry):
             x[i] = part
-    else:
-        x = np.zeros_like(like, shape=shape)
-        for i, part in parts:
+        else:
             x[i] += part
     return x
 
@@ -79,7 +78,19 @@ def _winners(x, y, geometry):
 
 
 def _to_winners(g, x, y, *, geometry):
-    return _put_slabs(((i, g[o] * won) for o, i, won in _winners(x, y, geometry)), x, geometry)
+    """g (N, C, *out) → (N, C, *size): each window's g to its winner, a few channels at a time, which a core's cache holds."""
+    z = (np.empty_like if _tiles(geometry) else np.zeros_like)(x)
+    multiply, step = array_module(x).multiply, max(1, BLOCK // 2 // max(1, math.prod(geometry.size) * len(x)))
+    for first in range(0, x.shape[1], step):
+        part = slice(first, first + step)
+        gp = np.empty_like(y[:, part])
+        gp[...] = g[:, part]  # in y's order in memory
+        for o, i, won in _winners(x[:, part], y[:, part], geometry):
+            if _tiles(geometry):
+                multiply(gp[o], won, out=z[:, part][i])
+            else:
+                z[:, part][i] += gp[o] * won
+    return z
 
 
 def _from_winners(v, x, y, *, geometry):
