@@ -1,5 +1,86 @@
-"""Pictures."""
+"""Pictures, in the one style of framework.curves: readable in grey and to the colour-blind.
 
-from framework.curves import plot_curves
+A function here returns a matplotlib Figure; `save` draws it in the style and writes the PNG.
+"""
 
-__all__ = ["plot_curves"]
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.curves import STYLE, plot_curves
+from framework.serialization import replacing
+
+__all__ = ["confusion_matrix", "image_rows", "plot_curves", "save"]
+
+GREY = "gray"  # darkness is the one thing that every printer and every eye has
+
+
+def save(path: Path, draw: Callable[[], Any]) -> None:
+    """Write the Figure that draw() returns as a PNG, whole or not at all."""
+    import matplotlib
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(STYLE):
+        figure = draw()
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png")
+
+
+def new_figure(width: float, height: float, title: str) -> Any:
+    """An empty Figure of so many inches; its parts find their places by themselves."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title)
+    return figure
+
+
+def image_rows(
+    title: str, rows: Sequence[tuple[str, Sequence[np.ndarray]]], captions: Sequence[Sequence[str]] | None = None
+) -> Any:
+    """A Figure with a labelled row of small images for each (label, images); captions stand above the images.
+
+    An image is (H, W) in grey or (H, W, 3) in [0, 1]. A grey row shares one scale, black its lowest value, white its highest.
+    """
+    columns = max(len(images) for _, images in rows)
+    figure = new_figure(1.2 + 0.85 * columns, 0.5 + (1.1 if captions else 0.9) * len(rows), title)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for r, (label, images) in enumerate(rows):
+        low, high = min(np.min(image) for image in images), max(np.max(image) for image in images)
+        for c, axes in enumerate(grid[r]):
+            axes.set(xticks=[], yticks=[])
+            axes.grid(False)
+            axes.spines[:].set_visible(False)
+            if c < len(images):
+                axes.imshow(images[c], cmap=GREY, vmin=low, vmax=high, interpolation="nearest")
+                if captions:
+                    axes.set_title(captions[r][c], fontsize=8)
+        grid[r][0].set_ylabel(label, rotation=0, ha="right", va="center")
+    return figure
+
+
+def confusion_matrix(title: str, targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Any:
+    """A Figure that counts, for each true class (row), what it was taken for (column).
+
+    Darkness shows the mistakes alone, which the many right answers would drown.
+    """
+    counts = np.zeros((len(names), len(names)), dtype=int)
+    np.add.at(counts, (targets, predictions), 1)
+    mistakes = counts * (1 - np.eye(len(names), dtype=int))
+    size = 2.2 + 0.5 * len(names)
+    figure = new_figure(size, size, title)
+    axes = figure.subplots()
+    axes.imshow(mistakes, cmap="Greys", vmin=0, vmax=max(1, mistakes.max()) * 1.3)
+    for (true, predicted), count in np.ndenumerate(counts):
+        if count:
+            dark = mistakes[true, predicted] > 0.65 * mistakes.max()
+            weight = "bold" if true == predicted else "normal"
+            axes.text(predicted, true, count, ha="center", va="center", fontsize=8, weight=weight, color="w" if dark else "k")  # fmt: skip
+    ticks = range(len(names))
+    axes.set(xlabel="taken for", ylabel="true class")
+    axes.set_xticks(ticks, names, rotation=45 if max(map(len, names)) > 2 else 0, ha="center")
+    axes.set_yticks(ticks, names)
+    axes.grid(False)
+    return figure

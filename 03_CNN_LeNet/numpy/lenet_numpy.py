@@ -207,8 +207,8 @@ class LeNet5:
         dh3 = self.subsample_backward("s4", dh4)  # (B, 16, 10, 10), eq. 28
         dz3 = squash_backward(dh3, h3)  # eq. 16
         dh2, dkernels = convolution_backward(dz3, h2, self.c3_kernels())  # (B, 6, 14, 14), eq. 21, 24
-        dense = self.config.connections == "dense"
-        grads["c3.weight"] = dkernels if dense else dkernels[C3_OUTPUTS, C3_INPUTS]  # (60, 5, 5), eq. 30
+        table = self.config.connections == "table"
+        grads["c3.weight"] = dkernels[C3_OUTPUTS, C3_INPUTS] if table else dkernels  # (60, 5, 5), eq. 30
         grads["c3.bias"] = dz3.sum(axis=(0, 2, 3))  # (16,), eq. 22
         dh1 = self.subsample_backward("s2", dh2)  # (B, 6, 28, 28), eq. 28
         dz1 = squash_backward(dh1, h1)  # eq. 16
