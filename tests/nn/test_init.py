@@ -68,6 +68,13 @@ def test_orthogonal_is_orthogonal(shape):
     np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-12)
 
 
+def test_orthogonal_prefers_no_sign():
+    """Every element is as often positive as negative; a bare QR decomposition fixes the sign of the first."""
+    framework.manual_seed(3)
+    draws = np.stack([init.orthogonal_(framework.empty(3, 3)).numpy() for _ in range(400)])
+    assert (abs((draws > 0).mean(axis=0) - 0.5) < 0.1).all()  # four standard deviations
+
+
 def test_sparse_has_its_zeros_in_every_column():
     values = init.sparse_(framework.empty(50, 40), 0.33, std=2.0).numpy()
     assert ((values == 0).sum(axis=0) == 17).all() and 1.8 < values[values != 0].std() < 2.2
