@@ -181,7 +181,7 @@ def test_a_run_is_not_overwritten(capsys, trained):
     [
         (["02", "--resume", "RUN", "--lr", "1", "--seed", "2"], 2, "leave out --lr, --seed"),
         (["02", "--resume", "NOTHING"], 1, "holds no run of `dlfs train`"),
-        (["03", "--resume", "RUN"], 1, "no level of 03_CNN_LeNet is written yet"),
+        (["03", "--resume", "RUN"], 1, "holds a run of 02_MLP: dlfs train 02 --resume"),
     ],
     ids=["settings", "nothing", "model"],
 )
@@ -286,7 +286,7 @@ def test_a_readme_without_marks_says_which_are_missing(study):
         results.readme_with_results(study)
 
 
-@pytest.mark.parametrize("folder", [study.folder.name for study in all_studies() if study.levels])
+@pytest.mark.parametrize("folder", [study.folder.name for study in all_studies() if results.recorded_runs(study)])
 def test_every_readme_shows_its_recorded_runs(folder):
     study = find_study(folder)
     path, text, renewed = results.readme_with_results(study)
