@@ -25,20 +25,20 @@ def filters(level, data):
     p = level.model.params
     kernels = level.model.c3_kernels()
     rows = [("C1", list(p["c1.weight"][:, 0]))]
-    rows += [(f"C3 from {c}", list(kernels[:, c])) for c in range(6)]
+    rows += [(f"C3 from {c}", [kernel if kernel.any() else None for kernel in kernels[:, c]]) for c in range(6)]
     return image_rows("Kernels of C1, and of C3 by the map of S2 that they look at", rows)
 
 
 def feature_maps(level, data):
-    """One test digit in each layer, and beside F6 the code of its class."""
+    """One test digit in each layer; and beside F6, as a bitmap, the code of its class."""
     index = int(np.flatnonzero(data.test.y == 3)[0])
     inputs, targets = training_batch(level.model.config, data.test.x[[index]], data.test.y[[index]], None)
     level.predict(inputs, targets)
     cache = level.model.cache
     rows = [("input", [cache["x"][0, 0]])]
     rows += [(name, list(cache[h][0])) for name, h in (("C1", "h1"), ("S2", "h2"), ("C3", "h3"), ("S4", "h4"))]
-    rows += [("C5", [cache["h5"][0].reshape(8, 15)]), ("F6", [cache["h6"][0].reshape(12, 7)])]
-    rows += [("code", [RBF_CODES[targets[0][0]].reshape(12, 7)])]
+    rows += [("C5", [cache["h5"][0].reshape(12, 10)])]
+    rows += [("F6, code", [cache["h6"][0].reshape(12, 7), RBF_CODES[targets[0][0]].reshape(12, 7)])]
     return image_rows("A 3 on its way through LeNet-5: black is low, white is high", rows)
 
 

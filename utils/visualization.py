@@ -38,23 +38,26 @@ def new_figure(width: float, height: float, title: str) -> Any:
 
 
 def image_rows(
-    title: str, rows: Sequence[tuple[str, Sequence[np.ndarray]]], captions: Sequence[Sequence[str]] | None = None
+    title: str, rows: Sequence[tuple[str, Sequence[np.ndarray | None]]], captions: Sequence[Sequence[str]] | None = None
 ) -> Any:
     """A Figure with a labelled row of small images for each (label, images); captions stand above the images.
 
-    An image is (H, W) in grey or (H, W, 3) in [0, 1]. A grey row shares one scale, black its lowest value, white its highest.
+    An image is (H, W) in grey or (H, W, 3) in [0, 1]; None leaves a gap. A grey row shares one scale, black its lowest value,
+    white its highest.
     """
     columns = max(len(images) for _, images in rows)
     figure = new_figure(1.2 + 0.85 * columns, 0.5 + (1.1 if captions else 0.9) * len(rows), title)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for r, (label, images) in enumerate(rows):
-        low, high = min(np.min(image) for image in images), max(np.max(image) for image in images)
+        drawn = [image for image in images if image is not None]
+        low, high = min(map(np.min, drawn)), max(map(np.max, drawn))
         for c, axes in enumerate(grid[r]):
             axes.set(xticks=[], yticks=[])
             axes.grid(False)
             axes.spines[:].set_visible(False)
-            if c < len(images):
-                axes.imshow(images[c], cmap=GREY, vmin=low, vmax=high, interpolation="nearest")
+            image = images[c] if c < len(images) else None
+            if image is not None:
+                axes.imshow(image, cmap=GREY, vmin=low, vmax=high, interpolation="nearest")
                 if captions:
                     axes.set_title(captions[r][c], fontsize=8)
         grid[r][0].set_ylabel(label, rotation=0, ha="right", va="center")
