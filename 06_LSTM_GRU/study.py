@@ -182,3 +182,32 @@ def example_batch(config, rng):
     else:
         targets = rng.integers(0, config.output_size, shape)  # (B, T) or (B,)
     return (x, lengths, state), (targets,)
+
+
+def rmse(outputs, targets):
+    """The root of the mean squared error, in the units of the data."""
+    return float(np.sqrt(((outputs[0] - targets) ** 2).mean()))
+
+
+# What `dlfs train 06 --data …` does; the first is generated and needs no download. The character model is trained with its
+# state carried from window to window, which is a loop of its own: `python -m 06_LSTM_GRU.characters`.
+RECIPES = {
+    "sine": dict(
+        config=RNNConfig(hidden_size=32), epochs=20, batch_size=50, lr=1e-2, optimizer="adam", schedule="cosine",
+        metrics={"rmse": rmse},
+    ),
+    "imdb": dict(
+        config=RNNConfig(
+            vocab_size=10_000, input_size=32, hidden_size=32, output_size=2, readout="mean", loss="cross_entropy", fused=True
+        ),
+        epochs=4, batch_size=100, lr=4e-3, optimizer="adam", schedule="cosine",
+    ),
+}  # fmt: skip
+
+
+def training_batch(config, x, y, rng):
+    """One batch for `train`: every sequence from a state of zeros. Token 0 pads; no column of padding alone is kept."""
+    B = len(x)
+    state = np.zeros((config.states, config.num_layers * config.directions, B, config.hidden_size), dtype=np.float32)
+    lengths = np.maximum((x != 0).sum(axis=1), 1) if config.vocab_size else np.full(B, x.shape[1])
+    return (x[:, : lengths.max()], lengths, state), (y,)

@@ -8,10 +8,12 @@ A new set is a function that returns a Dataset, under @dataset("name").
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import pickle
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +84,18 @@ def digits() -> Dataset:
     x = (bunch.images[order, None] / 16).astype(np.float32)  # pixels count 0..16 set bits
     y = bunch.target[order].astype(np.int64)
     return Dataset("digits", Split(x[:1297], y[:1297]), Split(x[1297:1547], y[1297:1547]), Split(x[1547:], y[1547:]))
+
+
+@dataset("sine")
+def sine() -> Dataset:
+    """Sine waves of random frequency, phase and height with a little noise: x (N, 50, 1) float32 is a wave, y the same one
+    step further on. Generated; 1,000 / 200 / 200 waves, with periods of 10 to 40 steps.
+    """
+    rng = np.random.default_rng(0)
+    period, phase, height = (rng.uniform(low, high, (1400, 1)) for low, high in ((10, 40), (0, 2 * math.pi), (0.5, 1)))
+    waves = height * np.sin(2 * math.pi * np.arange(51) / period + phase) + 0.01 * rng.standard_normal((1400, 51))
+    x, y = waves[:, :-1, None].astype(np.float32), waves[:, 1:, None].astype(np.float32)
+    return Dataset("sine", Split(x[:1000], y[:1000]), Split(x[1000:1200], y[1000:1200]), Split(x[1200:], y[1200:]))
 
 
 # -------------------------------------------------------------------------------------------------------- MNIST
@@ -207,6 +221,94 @@ class ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"a data file asks for {module}.{name}, which is no array")
         return self.ALLOWED[module, name]
+
+
+# --------------------------------------------------------------------------------------------------------- IMDB
+
+IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+IMDB_REVIEWS_SHA256 = (
+    "d03356c1c6cd49cfa743c0f81bb059acbf277891afc193c56e4459c39402df6d"  # of all, in the order of imdb_reviews
+)
+IMDB_FOLDER = "aclImdb"
+IMDB_TOKENS, IMDB_LENGTH = 10_000, 250  # words in the vocabulary; the tokens kept of a review, its last ones
+
+
+@dataclass(frozen=True)
+class TextDataset(Dataset):
+    """Sequences of token ids; `tokens[id]` is a token in words."""
+
+    tokens: tuple[str, ...] = ()
+
+
+@dataset("imdb")
+def imdb() -> TextDataset:
+    """Film reviews, the last 250 tokens of each: ids (N, 250) int64, 0 after a review's end; labels (N,) int64, 1 is praise.
+
+    Maas et al. 2011, "Learning word vectors for sentiment analysis". 22,500 / 2,500 / 25,000 examples. Lower-case words and
+    punctuation marks are tokens; those that are not among the 10,000 most frequent of the training split are 1, <unk>.
+    """
+    path = cache_folder() / f"imdb-{IMDB_TOKENS}-{IMDB_LENGTH}.npz"
+    if not path.is_file():
+        write_atomically(path, encode_imdb(imdb_reviews()))
+    try:
+        with np.load(path) as arrays:
+            x, test_x, tokens = arrays["x"].astype(np.int64), arrays["test_x"].astype(np.int64), arrays["tokens"]
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise DLFSError(f"{path} is damaged ({error}). Delete it to have it made again") from None
+    order = np.random.default_rng(0).permutation(25000)
+    y = np.repeat(np.array([0, 1]), 12500)  # as imdb_reviews has them
+    return TextDataset(
+        "imdb",
+        Split(x[:22500], y[order[:22500]]),
+        Split(x[22500:], y[order[22500:]]),
+        Split(test_x, y),
+        tuple(tokens.tolist()),
+    )
+
+
+def encode_imdb(reviews: list[str]) -> bytes:
+    """The reviews as token ids and the tokens, in NumPy's npz format."""
+    from framework.data.text import WordTokenizer
+
+    train, test = [reviews[i] for i in np.random.default_rng(0).permutation(25000)], reviews[25000:]
+    tokenizer = WordTokenizer.train(train[:22500], max_tokens=IMDB_TOKENS)
+    arrays = []
+    for texts in (train, test):
+        ids = np.zeros((len(texts), IMDB_LENGTH), dtype=np.uint16)
+        for row, text in zip(ids, texts):
+            tokens = tokenizer.encode(text)[-IMDB_LENGTH:]
+            row[: len(tokens)] = tokens
+        arrays.append(ids)
+    file = io.BytesIO()
+    np.savez_compressed(file, x=arrays[0], test_x=arrays[1], tokens=np.array(tokenizer.vocab.get_itos()))
+    return file.getvalue()
+
+
+def imdb_reviews() -> list[str]:
+    """The 50,000 reviews: those to train on, 12,500 bad and 12,500 good, each in the order of their files' names; the test's alike."""
+    parts = [f"{split}/{label}" for split in ("train", "test") for label in ("neg", "pos")]
+    contents: list[bytes] = []
+    for folder in (place / IMDB_FOLDER for place in places()):
+        if all((folder / part).is_dir() for part in parts):
+            contents = [path.read_bytes() for part in parts for path in sorted((folder / part).glob("*.txt"))]
+            origin = str(folder)
+            break
+    else:
+        archive = download(IMDB_URL, IMDB_SHA256, cache_folder() / Path(IMDB_URL).name)
+        origin = str(archive)
+        with tarfile.open(archive) as packed:
+            files = {member.name: packed.extractfile(member) for member in packed if member.name.endswith(".txt")}
+            for part in parts:
+                names = sorted(name for name in files if name.startswith(f"{IMDB_FOLDER}/{part}/"))
+                contents += [file.read() for name in names if (file := files[name])]
+    found = hashlib.sha256(b"".join(contents)).hexdigest()
+    if found != IMDB_REVIEWS_SHA256:
+        raise DLFSError(
+            f"the {len(contents):,} reviews in {origin} are not the original 50,000: their sha256 is {found}, "
+            f"expected {IMDB_REVIEWS_SHA256}. Delete them to have them fetched again"
+        )
+    return [content.decode("utf-8").replace("<br />", " ") for content in contents]
 
 
 # ------------------------------------------------------------------------------------- Finding and fetching files
