@@ -204,7 +204,7 @@ VARIANTS = {
     "cnn": CNNConfig(image_size=16, channels=(8, 12, 10)),
 }
 
-# Planar distortions as in the paper's section III.C: shifts, scaling, squeezing, shearing.
+# Planar distortions after the paper's section III.C: shifts, scaling, shearing.
 DISTORT = RandomAffine(
     degrees=0,
     translate=(0.08, 0.08),
