@@ -30,13 +30,18 @@ def _weights(scores, keep):
     return np.exp(scores - np.where(np.isinf(m), 0, m).astype(m.dtype))
 
 
+def _row_sums(x):
+    """Σ over the last dimension, kept, on arrays: as a product with ones, which takes a fifth of `sum`'s time over short rows."""
+    return x @ np.ones((x.shape[-1], 1), x.dtype, like=x)
+
+
 def _attention_forward(q, k, v, bias, keep, *, scale, dropped):
     """Y = P V / Σ P with P = exp(scale · Q Kᵀ + bias); saved are P and the rows' sums."""
     scores = q * scale @ k.mT  # (…, T, S)
     if bias is not None:
         scores = scores + bias
     p = _weights(scores, keep)
-    total = p.sum(axis=-1, keepdims=True)  # (…, T, 1)
+    total = _row_sums(p)  # (…, T, 1)
     total += total == 0  # a row that may look nowhere gives 0
     y = (p if dropped is None else p * dropped) @ v  # (…, T, E)
     y /= total
@@ -51,7 +56,7 @@ def _attention_slopes(g, saved, q, k, v, bias, keep, y, scale, dropped, needs):
     ds = g @ v.mT
     if dropped is not None:
         ds *= dropped
-    ds -= (g * y).sum(axis=-1, keepdims=True)
+    ds -= _row_sums(g * y)
     ds *= p
     dq = dk = None
     if needs[0]:
@@ -103,8 +108,8 @@ def scaled_dot_product_attention(
         raise RuntimeError(
             f"{name}: query, key and value must have one floating-point dtype, not {query.dtype}, {key.dtype}, {value.dtype}"
         )
-    if attn_mask is not None and attn_mask.dtype not in (np.bool_, query.dtype):
-        raise RuntimeError(f"{name}: attn_mask must be boolean or {query.dtype}, not {attn_mask.dtype}")
+    if attn_mask is not None and attn_mask.dtype not in (np.bool_, np.float32, query.dtype):
+        raise RuntimeError(f"{name}: attn_mask must be boolean, float32 or {query.dtype}, not {attn_mask.dtype}")
     if is_causal and attn_mask is not None:
         raise RuntimeError(f"{name}: give attn_mask or is_causal, not both")
     if not 0 <= dropout_p <= 1:
@@ -121,7 +126,7 @@ def scaled_dot_product_attention(
     if is_causal:
         keep = Tensor(np.tri(t, s, dtype=bool, like=query.array))
     elif attn_mask is not None:
-        bias, keep = (None, attn_mask) if attn_mask.dtype == np.bool_ else (attn_mask, None)
+        bias, keep = (None, attn_mask) if attn_mask.dtype == np.bool_ else (attn_mask.to(query.dtype), None)
     try:
         if query.shape[-1] != key.shape[-1] or s != value.shape[-2]:
             raise ValueError
