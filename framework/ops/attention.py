@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..tensor import Tensor
+from .activation import sum_along
 from .creation import zeros
 from .define import op
 from .dropout import dropout, keep_mask
@@ -30,18 +31,13 @@ def _weights(scores, keep):
     return np.exp(scores - np.where(np.isinf(m), 0, m).astype(m.dtype))
 
 
-def _row_sums(x):
-    """Σ over the last dimension, kept, on arrays: as a product with ones, which takes a fifth of `sum`'s time over short rows."""
-    return x @ np.ones((x.shape[-1], 1), x.dtype, like=x)
-
-
 def _attention_forward(q, k, v, bias, keep, *, scale, dropped):
     """Y = P V / Σ P with P = exp(scale · Q Kᵀ + bias); saved are P and the rows' sums."""
     scores = q * scale @ k.mT  # (…, T, S)
     if bias is not None:
         scores = scores + bias
     p = _weights(scores, keep)
-    total = _row_sums(p)  # (…, T, 1)
+    total = sum_along(p, -1)  # (…, T, 1)
     total += total == 0  # a row that may look nowhere gives 0
     y = (p if dropped is None else p * dropped) @ v  # (…, T, E)
     y /= total
@@ -56,7 +52,7 @@ def _attention_slopes(g, saved, q, k, v, bias, keep, y, scale, dropped, needs):
     ds = g @ v.mT
     if dropped is not None:
         ds *= dropped
-    ds -= _row_sums(g * y)
+    ds -= sum_along(g * y, -1)
     ds *= p
     dq = dk = None
     if needs[0]:

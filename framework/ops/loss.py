@@ -8,7 +8,7 @@ import numpy as np
 from .. import backend
 from ..tensor import Tensor
 from . import elementwise
-from .activation import exp_shifted, floating, log_softmax, logsigmoid, sigma, softmax
+from .activation import exp_shifted, floating, log_softmax, logsigmoid, sigma, softmax, sum_along
 from .define import binary, op
 
 
@@ -96,7 +96,7 @@ def _places(target):
 def _cross_entropy_forward(logits, target, *, weights, reduced):
     """weight · (log Σ exp(z) − z[target]) per row, and its slope in z, weight · (softmax(z) − 1[target])."""
     slope, m = exp_shifted(logits, 1)
-    total = slope.sum(axis=1, keepdims=True)
+    total = sum_along(slope, 1)
     losses = (np.log(total) + m)[:, 0] - logits[_places(target)]
     slope /= total
     slope[_places(target)] -= 1
