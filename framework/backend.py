@@ -136,6 +136,11 @@ def zeros(shape, like):
     return np.zeros(shape, like.dtype, like=like)
 
 
+def scalar(value, dtype, like):
+    """A 0-d array at the place of another."""
+    return np.asarray(value, dtype) if like.__class__ is np.ndarray else np.asarray(value, dtype, like=like)
+
+
 def device_of(array):
     if isinstance(array, np.ndarray):
         return cpu

@@ -193,7 +193,7 @@ def _operand(name, value, other):
         if (
             value.__class__ is float and other.dtype.kind != "f"
         ):  # an integer tensor and a float: the default floating dtype
-            return np.asarray(value, backend.get_default_dtype())
+            return backend.scalar(value, backend.get_default_dtype(), other)
         return value
     if isinstance(value, ndarray) or hasattr(value, "__array_function__"):
         return value

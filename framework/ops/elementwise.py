@@ -193,7 +193,7 @@ def _beside(value, other, condition):
     kind = backend.get_default_dtype() if value.__class__ is float else np.dtype(value.__class__)
     if isinstance(other, Tensor) and backend.promote_types(kind, other.array.dtype).kind == other.array.dtype.kind:
         kind = other.array.dtype
-    return np.full((), value, kind, like=condition.array)
+    return backend.scalar(value, kind, condition.array)
 
 
 def clamp(input, min=None, max=None):

@@ -264,6 +264,11 @@ def argmin(input, dim=None, keepdim=False, *, axis=None, keepdims=None):
     return _index_of("argmin", np.argmin, input, dim, keepdim, axis, keepdims)
 
 
+def _first(input):
+    """The index of a 0-d tensor's only element."""
+    return Tensor(backend.scalar(0, np.int64, input.array))
+
+
 def _put(g, *, index, dim, shape):
     x = backend.zeros(shape, g)
     np.put_along_axis(x, index, g, dim)
@@ -286,7 +291,7 @@ def _extreme_at(name, function, whole, result, input, dim, keepdim):
     """The extremum along dim with its index; the gradient goes to that element alone."""
     if not input.array.ndim:
         dim_of(name, dim, 0)
-        return result(input.clone(), Tensor(np.zeros((), np.int64)))
+        return result(input.clone(), _first(input))
     dim = dim_of(name, dim, input.array.ndim)
     _refuse_empty(name, input, (dim,))
     index = np.expand_dims(function(input.array, axis=dim), dim)
@@ -421,7 +426,7 @@ def sort(input, dim=-1, descending=False, *, stable=True):
     """(values, indices) sorted along dim; always stable, NaN counts as largest."""
     if not input.array.ndim:
         dim_of("sort", dim, 0)
-        return sorted_with_indices(input.clone(), Tensor(np.zeros((), np.int64)))
+        return sorted_with_indices(input.clone(), _first(input))
     dim = dim_of("sort", dim, input.array.ndim)
     index = _order(input.array, dim, descending)
     return sorted_with_indices(_taken(input, index, dim), Tensor(index))
@@ -440,7 +445,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
         dim_of("topk", dim, 0)
         if k != 1:
             raise RuntimeError(f"topk: k={k} of a 0-d tensor")
-        return topk_with_indices(input.clone(), Tensor(np.zeros((), np.int64)))
+        return topk_with_indices(input.clone(), _first(input))
     dim = dim_of("topk", dim, input.array.ndim)
     size = input.array.shape[dim]
     if not 0 <= k <= size:

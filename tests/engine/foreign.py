@@ -47,7 +47,7 @@ def outside(result, given=()):
         return result
     wrapped = Elsewhere(result)
     for source in sources(given):
-        if np.may_share_memory(result, source._held):
+        if np.may_share_memory(result, source._held) or result.size == 0 and result.base is not None:
             wrapped.base = source if source.base is None else source.base
     return wrapped
 
@@ -103,6 +103,8 @@ class Elsewhere:
     def __array_function__(self, function, types, args, kwargs):
         if function in NOT_IN_CUPY:
             raise TypeError(f"Elsewhere: {function.__name__} is not supported")
+        if function in (np.array, np.asarray):  # np.array(values, like=x): the explicit way in
+            return Elsewhere(np.array(*args, **kwargs))
         return called(function, args, kwargs)
 
     def __getitem__(self, index):
@@ -143,7 +145,7 @@ def _method(name):
 
 
 for _name in (
-    "all", "any", "argmax", "argmin", "argsort", "astype", "copy", "cumsum", "cumprod", "diagonal", "fill", "flatten", "item", "max", "mean",
+    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumsum", "cumprod", "diagonal", "fill", "flatten", "item", "max", "mean",
     "min", "nonzero", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take", "tolist", "trace",
     "transpose", "var", "view",
 ):  # fmt: skip

@@ -116,7 +116,7 @@ def filled_in_a_loop(T, x):
     return y
 
 
-ROWS += [row("Tensor.__setitem__ in a loop", filled_in_a_loop, real(4, 3))]
+ROWS += [row("Tensor.__setitem__ in a loop", filled_in_a_loop, real(4, 3), foreign=False)]
 FAILS += [
     fails("Tensor.__getitem__ past the end", lambda T, x: x[5], real(2, 3), match=r"5 is out of bounds.*\(2, 3\)"),
     fails(

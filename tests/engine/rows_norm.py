@@ -86,7 +86,7 @@ ROWS += [
     row("batch_norm", lambda T, x, w, b: T.nn.functional.batch_norm(x, None, None, w, b, True, 0.1, 0.5), real(3, 2, 2), real(2), real(2)),
     row("nn.functional.batch_norm without weight", lambda T, x: batch(T, x, None, None, training=True), real(4, 3, 2), second=False),  # PyTorch fails
     row("nn.functional.batch_norm of nothing kept", lambda T, x, w: batch(T, x, None, None, w, training=True), real(4, 3), real(3), second=False),
-    row("nn.functional.batch_norm momentum None", average_over_all, constant(4, 3, 2, 2)),
+    row("nn.functional.batch_norm momentum None", average_over_all, constant(4, 3, 2, 2), foreign=False),
     row("nn.functional.group_norm of one group", lambda T, x, w, b: T.nn.functional.group_norm(x, 1, w, b, 0.1), real(2, 4, 3), real(4), real(4)),
     row("nn.functional.group_norm without weight", call("group_norm", 2), real(2, 4, 2, 2)),
     row("nn.functional.group_norm of rows", lambda T, x, w, b: T.nn.functional.group_norm(x, 2, w, b), real(3, 4), real(4), real(4)),

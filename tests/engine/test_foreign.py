@@ -58,7 +58,7 @@ def same(a, b):
     if isinstance(b, Tensor):
         assert type(a.array) is not np.ndarray, "the result came back as a NumPy array"
         assert a.shape == b.shape and a.dtype == b.dtype
-        np.testing.assert_allclose(a.array.get().astype(float), b.array.astype(float), 1e-9, 1e-11)
+        np.testing.assert_allclose(a.array.get().astype(float), b.array.astype(float), *compare.TOLERANCE.get(str(b.dtype), (0, 0)))
     elif b is not None:
         assert a == b or isinstance(b, float) and a == pytest.approx(b)
 
