@@ -407,7 +407,7 @@ TRANSFORMER = [
             "8, 2, 2, 1, 16, 0.0, 'gelu', batch_first=True, norm_first=True",
             real(2, 4, 8),
             real(2, 3, 8),
-            dict(call=lambda T, m, x, y: m(x, y, tgt_mask=m.generate_square_subsequent_mask(3, dtype=T.float64))),
+            dict(call=lambda T, m, x, y: m(x, y, tgt_mask=m.generate_square_subsequent_mask(3, x.device, T.float64))),
         ),
     ),
 ]
@@ -415,7 +415,7 @@ TRANSFORMER = [
 
 def _packed(T, m, x, lengths, *states):
     rnn = T.nn.utils.rnn
-    packed = rnn.pack_padded_sequence(x, lengths, m.batch_first, enforce_sorted=False)
+    packed = rnn.pack_padded_sequence(x, lengths.cpu(), m.batch_first, enforce_sorted=False)
     output, final = _with_state(T, m, packed, *states) if states else m(packed)
     return rnn.pad_packed_sequence(output, m.batch_first)[0], final
 

@@ -1,8 +1,7 @@
 """Every layer against PyTorch's, over its arguments: names, values, gradients, buffers, distributions at initialisation."""
 
-import importlib.util
+import copy
 import inspect
-import pathlib
 import pickle
 
 import numpy as np
@@ -12,10 +11,8 @@ import torch
 
 import framework
 from framework import nn
-
-_spec = importlib.util.spec_from_file_location("layers", pathlib.Path(__file__).with_name("layers.py"))
-layers = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(layers)
+from tests.engine import foreign
+from tests.nn import layers
 
 ROWS = layers.ROWS
 NO_LAYERS = {"Module", "Parameter"}
@@ -192,6 +189,56 @@ def test_constructors_take_pytorchs_arguments_in_its_order(name):
     for argument, default in theirs.items():
         if default is inspect.Parameter.empty or not callable(default):
             assert ours[argument] == default, argument
+
+
+# --- on a device ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Arrays that refuse to mix with NumPy's in CuPy's place."""
+    monkeypatch.setattr(framework.backend, "cupy", lambda: foreign.library)
+
+
+def on_device(row):
+    """The layer made here and moved, and made there, on inputs there, gives what it gives here."""
+    ours, _ = synchronised(row)
+    expected = run(framework, row, ours, "train")
+    moved, made = copy.deepcopy(ours), row.make(framework).double().to("cuda")
+    moved.load_state_dict(synchronised(row)[1].state_dict())
+    made.load_state_dict(synchronised(row)[0].state_dict())
+    for layer in (moved.cuda(), made):
+        assert all(tensor.is_cuda for tensor in layer.state_dict().values())
+        outputs, gradients = run(_There, row, layer, "train")
+        found = [*outputs, *gradients.values(), *layer.buffers()]
+        for a, b in zip(found, [*expected[0], *expected[1].values(), *ours.buffers()], strict=True):
+            assert_close(a if a is None else a.cpu(), b, "on the device")
+
+
+class _There:
+    """The engine, with tensors made on the device."""
+
+    def __getattr__(self, name):
+        return getattr(framework, name)
+
+    @staticmethod
+    def tensor(values, **options):
+        return framework.tensor(values, device="cuda", **options)
+
+
+_There = _There()
+ON_DEVICE = [pytest.param(row, id=f"{i} {row.name}") for i, row in enumerate(ROWS) if "train" in row.modes]
+
+
+@pytest.mark.parametrize("row", ON_DEVICE)
+def test_on_arrays_that_refuse_numpys(row, elsewhere):
+    on_device(row)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("row", ON_DEVICE)
+def test_on_the_gpu(row):
+    on_device(row)
 
 
 # --- what is random ---------------------------------------------------------------------------------------------------

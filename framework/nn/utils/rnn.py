@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from ... import backend
 from ...ops.creation import full
 from ...ops.shape import cat, stack
 from ...tensor import Tensor
@@ -17,7 +18,7 @@ __all__ = [
 class PackedSequence(namedtuple("PackedSequence", ["data", "batch_sizes", "sorted_indices", "unsorted_indices"])):
     """Sequences packed by steps, longest first: data (sum of lengths, …) holds step 0 of all, then step 1 of those that have one, ….
 
-    batch_sizes (T,): how many sequences have each step. sorted_indices: the order in which they lie here; unsorted_indices undoes it.
+    batch_sizes (T,), on the CPU: how many sequences have each step. sorted_indices: the order in which they lie here; unsorted_indices undoes it.
     """
 
     __slots__ = ()
@@ -53,7 +54,12 @@ class PackedSequence(namedtuple("PackedSequence", ["data", "batch_sizes", "sorte
 
 def invert_permutation(permutation):
     """The permutation that undoes this one; None for None."""
-    return None if permutation is None else Tensor(np.argsort(permutation.array, kind="stable"))
+    return None if permutation is None else _like(np.argsort(permutation.cpu().numpy(), kind="stable"), permutation)
+
+
+def _like(array, tensor):
+    """The array as a Tensor on that tensor's device."""
+    return Tensor(backend.to_device(array, tensor.device))
 
 
 def _lengths(name, lengths, batch, longest):
@@ -84,8 +90,8 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
     step, sequence = present.nonzero()
     sequence = sequence if order is None else order[sequence]
     index = (sequence, step) if batch_first else (step, sequence)
-    data = input[tuple(Tensor(i) for i in index)]
-    return PackedSequence(data, Tensor(present.sum(axis=1)), None if order is None else Tensor(order))
+    data = input[tuple(_like(i, input) for i in index)]
+    return PackedSequence(data, Tensor(present.sum(axis=1)), None if order is None else _like(order, input))
 
 
 def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None):
@@ -103,11 +109,13 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
     position[:length][present] = np.arange(len(sequence.data))
     lengths = present.sum(axis=0)
     if sequence.unsorted_indices is not None:
-        order = sequence.unsorted_indices.numpy()
+        order = sequence.unsorted_indices.cpu().numpy()
         position, lengths = position[:, order], lengths[order]
     data = sequence.data
     padding = full((1, *data.shape[1:]), padding_value, dtype=data.dtype, device=data.device)
-    return cat([data, padding])[Tensor(np.ascontiguousarray(position.T if batch_first else position))], Tensor(lengths)
+    return cat([data, padding])[_like(np.ascontiguousarray(position.T if batch_first else position), data)], Tensor(
+        lengths
+    )
 
 
 def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="right"):
