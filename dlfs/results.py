@@ -33,7 +33,8 @@ def record(study: Study, folder: Path) -> Path:
     run["levels"] = {level: summary(folder / level, run["epochs"]) for level in run["levels"]}
     path = study.folder / "results" / f"{data_of(run)}-seed{run['seed']}.json"
     write_atomically(path, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
-    shutil.copyfile(folder / CURVES, path.with_suffix(".png"))
+    if run["seed"] == min(other["seed"] for other in by_data(recorded_runs(study))[data_of(run)]):
+        shutil.copyfile(folder / CURVES, path.with_suffix(".png"))  # one picture is shown for a data set
     return path
 
 
@@ -130,7 +131,7 @@ def markdown(study: Study) -> str:
     text += f"\nWritten by `dlfs results {study.number} --write` from the runs recorded in [`results/`](results):\n\n"
     text += "".join(f"- {line}\n" for line in provenance(runs))
     for data, seeds in by_data(runs).items():
-        picture = f"results/{data}-seed{seeds[0]['seed']}.png"
+        picture = f"results/{data}-seed{min(run['seed'] for run in seeds)}.png"
         text += f"\n![Training loss and validation accuracy on {data}, all levels on each other]({picture})\n"
     return text
 

@@ -253,8 +253,7 @@ def test_a_recorded_run_fills_the_block_and_nothing_else(study, trained):
 
 
 def test_several_seeds_become_a_mean_with_its_spread(study, trained):
-    results.record(study, trained[0])
-    path = study.folder / "results" / "digits-seed5.json"
+    path = results.record(study, trained[0])
     run = json.loads(path.read_text())
     for seed, accuracy in ((6, 0.5), (7, 0.7)):
         other = json.loads(path.read_text()) | {"seed": seed}
@@ -268,6 +267,16 @@ def test_several_seeds_become_a_mean_with_its_spread(study, trained):
     block = results.markdown(study)
     assert "| digits | L3 paper | 3 | 3 |" in block
     assert f"| {mean:.2f} % ({low:.2f}–{max(70, high):.2f}) |" in block
+
+
+def test_of_several_seeds_the_lowest_has_its_picture_shown(study, trained, tmp_path):
+    first = results.record(study, trained[0])
+    higher = tmp_path / "higher"
+    shutil.copytree(trained[0], higher)
+    (higher / "run.json").write_text(json.dumps(json.loads((higher / "run.json").read_text()) | {"seed": 10}))
+    second = results.record(study, higher)
+    assert second.exists() and first.with_suffix(".png").exists() and not second.with_suffix(".png").exists()
+    assert results.markdown(study).count("digits-seed5.png") == 1
 
 
 def test_an_unfinished_run_is_not_recorded(study, trained, tmp_path):
