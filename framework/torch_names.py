@@ -120,7 +120,10 @@ MODULES = Names(
         _quadruple=_repeated(4),
         _ntuple=_repeated,
     ),
-    **{name: f"framework.nn.{_MODULES.get(name, name)}" for name in (*_OURS, *_MODULES)},
+    **{
+        name: Names(f"torch.nn.modules.{name}", f"framework.nn.{_MODULES.get(name, name)}", "framework.nn")
+        for name in (*_OURS, *_MODULES)
+    },
 )
 AUTOGRAD = Names(
     "torch.autograd",
@@ -157,6 +160,7 @@ TORCH = Names(
         **{part: f"framework.nn.{part}" for part in ("functional", "init", "parameter", "utils")},
     ),
     optim="framework.optim",
+    linalg="framework.linalg",
     autograd=AUTOGRAD,
     cuda=CUDA,
     utils=Names(

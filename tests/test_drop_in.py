@@ -39,7 +39,9 @@ from torch.autograd import Function, Variable
 from torch.nn import Linear, Module
 from torch.nn import functional, init
 from torch.nn.init import xavier_uniform_
+from torch.nn.modules.activation import MultiheadAttention
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.linalg import norm
 from torch.nn.modules.utils import _pair
 from torch.nn.parameter import Parameter
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
