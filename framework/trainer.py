@@ -249,13 +249,11 @@ class Trainer:
         """Limit the gradients' norm; and see that they are finite, which costs little, while one bad update spoils all weights."""
         utils = self.library.nn.utils
         if self.clip is not None:
-            norm = utils.clip_grad_norm_(self.parameters, self.clip)
+            norm = utils.clip_grad_norm_(self.parameters, self.clip).item()
         elif self.scaler is None:
-            norm = utils.get_total_norm([param.grad for param in self.parameters if param.grad is not None])
-        if self.scaler is None and not math.isfinite(
-            norm.item()
-        ):  # a scaler passes over such a step, and goes on with a smaller scale
-            raise self._non_finite(f"the norm of the gradients is {norm.item()}", group, generators)
+            norm = utils.get_total_norm([param.grad for param in self.parameters if param.grad is not None]).item()
+        if self.scaler is None and not math.isfinite(norm):  # a scaler passes over such a step, with a smaller scale
+            raise self._non_finite(f"the norm of the gradients is {norm}", group, generators)
 
     def _average(self):
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
