@@ -86,6 +86,11 @@ def log_softmax(input, dim=None, dtype=None):
     return y if input.ndim else y.reshape(())
 
 
+def softmin(input, dim=None, dtype=None):
+    """softmax(−x)."""
+    return softmax(-input, dim, dtype)
+
+
 # --- elementwise ------------------------------------------------------------------------------------------------------
 
 _SQRT_HALF = math.sqrt(0.5)

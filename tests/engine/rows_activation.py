@@ -172,6 +172,8 @@ for name in ("softmax", "log_softmax"):
         ),
     ]
 
+ROWS += [row("nn.functional.softmin", lambda T, x: T.nn.functional.softmin(x, dim=1), real(3, 4))]
+
 # --- dropout: shapes and the cases without chance ---
 
 for name, shape in (

@@ -233,7 +233,7 @@ ROWS += [
     row("scatter_add a larger src", lambda T, x, i, s: T.scatter_add(x, 1, i, s), real(3, 4), ONCE, constant(4, 4)),
     row("Tensor.scatter", lambda T, x, i, s: x.scatter(1, i, s), real(3, 4), ONCE, real(3, 3)),
     row("Tensor.scatter_", lambda T, x, i, s: x.clone().scatter_(1, i, s), real(3, 4), ONCE, real(3, 3)),
-    row("scatter one-hot", lambda T, x, i: T.zeros_like(x).scatter_(1, i, 1), constant(3, 4), ONCE),
+    row("Tensor.scatter_ one-hot", lambda T, x, i: T.zeros_like(x).scatter_(1, i, 1), constant(3, 4), ONCE),
     row("gather int32", lambda T, x, i: T.gather(x, 1, i), constant(3, 4), integer(3, 2, low=0, high=4, dtype="int32")),
     row("gather empty index", lambda T, x, i: T.gather(x, 1, i), real(3, 4), integer(3, 0)),
     row("gather 0-d", lambda T, x, i: T.gather(x, 0, i), real(), given(0)),
