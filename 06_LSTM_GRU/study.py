@@ -198,9 +198,9 @@ RECIPES = {
     ),
     "imdb": dict(
         config=RNNConfig(
-            vocab_size=10_000, input_size=32, hidden_size=32, output_size=2, readout="mean", loss="cross_entropy", fused=True
+            vocab_size=10_000, input_size=32, hidden_size=32, output_size=2, readout="mean", loss="cross_entropy"
         ),
-        epochs=4, batch_size=100, lr=4e-3, optimizer="adam", schedule="cosine",
+        epochs=3, batch_size=100, lr=4e-3, optimizer="adam", schedule="cosine",
     ),
 }  # fmt: skip
 

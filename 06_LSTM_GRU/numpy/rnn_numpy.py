@@ -131,9 +131,9 @@ class LSTM(Recurrent):
         do = dh_next * tanh_c  # eq. 15
         dc_next = dc_next + dh_next * o * (1 - tanh_c * tanh_c)  # eq. 16
         di, df, dg = dc_next * g, dc_next * c, dc_next * i  # eq. 17
-        da = np.concatenate(
-            (di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)), axis=1
-        )  # (b, 4H), eq. 18
+        da_i, da_f = di * i * (1 - i), df * f * (1 - f)  # eq. 18
+        da_g, da_o = dg * (1 - g * g), do * o * (1 - o)  # eq. 18
+        da = np.concatenate((da_i, da_f, da_g, da_o), axis=1)  # (b, 4H)
         dh = da @ weight_hh  # (b, H), eq. 19
         dc = dc_next * f  # eq. 20
         return da, np.stack((dh, dc)), da.T @ h, da.sum(axis=0)
