@@ -3,12 +3,13 @@
 A sequence comes *packed*: the rows (R, I) of all time steps one after the other, the first batch_sizes[0] rows for step 0, and so on,
 longest sequences first; so padding is never read. A plain batch (T, N, I) is the case in which all steps have N rows. Each op computes
 
-    the inputs' part of the gates for all steps in one product,  then step by step  h_t = f(inputs' part, h_{t−1}, …),
+    the inputs' part of the gates for a few steps in one product,  then step by step  h_t = f(inputs' part, h_{t−1}, …),
 
-and backward, after the walk through time, takes each weight's gradient in one product over all rows. States are kept in one array with
-a row for every row of the sequence, and h_0 before them, or behind them where time runs backwards (`Plan`).
+and backward, after as many steps of the walk through time, adds the product over their rows to each weight's gradient. States are kept
+in one array with a row for every row of the sequence, and h_0 before them, or behind them where time runs backwards (`Plan`).
 
-Gates are in PyTorch's order. σ(a) = ½ tanh(a/2) + ½, with the first ½ multiplied into the weights: then all gates are one call of tanh.
+Gates are in PyTorch's order, each in a matrix of its own, (gates, R, H): every elementwise step then runs over contiguous memory.
+σ(a) = ½ tanh(a/2) + ½, with the first ½ multiplied into the weights: so one call of tanh serves all gates.
 Each op names its plain formula, which is what create_graph differentiates.
 """
 
@@ -27,19 +28,21 @@ from .shape import cat, stack
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"]
 
 
+STEPS = 8  # of which gates are worked on at a time: enough for products at full speed, few enough for a core's cache
+
+
 class Plan(NamedTuple):
     """Where the states lie in an array (R + N, H) of all of them; slices, or index arrays where lengths differ.
 
     initial: the N rows of h_0. outputs: the R rows in the sequence's order. final: where each sequence's last state is.
-    previous: for each of the R rows, where the state before it is.
-    steps: in the order of computation (rows of the sequence, rows of their states, rows of the states before).
+    chunks: in the order of computation, a few steps each: (rows of the sequence, rows of the states before them, steps);
+    a step: (its rows, counted from the chunk's first; rows of their states; rows of the states before).
     """
 
     initial: slice
     outputs: slice
     final: object
-    previous: object
-    steps: tuple
+    chunks: tuple
 
 
 @functools.lru_cache(maxsize=64)
@@ -48,15 +51,22 @@ def make_plan(batch_sizes, reverse, xp=np):
     N, R = batch_sizes[0], sum(batch_sizes)
     first_state, first_initial = (0, R) if reverse else (N, 0)
     place = first_initial + np.arange(N)  # of each sequence's latest state
-    steps, previous, begin = [], np.empty(R, np.int64), 0
-    spans = [(begin := begin + b) - b for b in batch_sizes]
-    for begin, b in list(zip(spans, batch_sizes))[:: -1 if reverse else 1]:
-        rows, states = slice(begin, begin + b), slice(first_state + begin, first_state + begin + b)
-        steps.append((rows, states, _as_slice(place[:b].copy(), xp)))
+    steps, previous, end = [], np.empty(R, np.int64), 0
+    spans = [slice(end, end := end + b) for b in batch_sizes]
+    for rows in reversed(spans) if reverse else spans:
+        b, now = rows.stop - rows.start, slice(first_state + rows.start, first_state + rows.stop)
+        steps.append((rows, now, _as_slice(place[:b].copy(), xp)))
         previous[rows] = place[:b]
-        place[:b] = np.arange(states.start, states.stop)
+        place[:b] = np.arange(now.start, now.stop)
+    chunks = []
+    for first in range(0, len(steps), STEPS):
+        part = steps[first : first + STEPS]
+        begin = min(rows.start for rows, _, _ in part)
+        rows = slice(begin, max(rows.stop for rows, _, _ in part))
+        local = tuple([(slice(rows.start - begin, rows.stop - begin), now, before) for rows, now, before in part])
+        chunks.append((rows, _as_slice(previous[rows], xp), local))
     initial, outputs = slice(first_initial, first_initial + N), slice(first_state, first_state + R)
-    return Plan(initial, outputs, _as_slice(place, xp), _as_slice(previous, xp), tuple(steps))
+    return Plan(initial, outputs, _as_slice(place, xp), tuple(chunks))
 
 
 def _as_slice(index, xp):
@@ -84,24 +94,21 @@ def _state_gradients(g, g_final, states, plan):
     return d
 
 
-def _halved(scales, H, *parameters):
-    """The gates' weights and biases, rows multiplied by their gate's scale: ½ for a sigmoid, 1 for a tanh. None stays None."""
-    scale = np.repeat(scales, H)
-    return [w if w is None else (w.T * np.array(scale, w.dtype, like=w)).T for w in parameters]
+def _by_gate(w, *scales):
+    """The weight (gates · H, F) of x wᵀ, or the bias (gates · H,), as (gates, F, H), or (gates, 1, H), each gate times its scale."""
+    scales = np.array(scales, w.dtype, like=w).reshape((-1, 1, 1))
+    return (w.reshape((len(scales), -1, w.shape[1])).mT if w.ndim == 2 else w.reshape((len(scales), 1, -1))) * scales
 
 
-def _input_part(x, w_ih, *biases):
-    """x w_ihᵀ plus those biases that are there: (R, gates)."""
-    z = x @ w_ih.T
-    for b in biases:
-        if b is not None:
-            z += b
-    return z
-
-
-def _gates(a, count):
-    """Each gate's part, (b, H), of (b, count · H); views."""
-    return a.reshape((len(a), count, -1)).swapaxes(0, 1)
+def _input_parts(gates, x, w_ih, biases, scales, plan):
+    """Fill in x w_ihᵀ plus those biases that are there, by gate, in gates (gates, R, H), chunk by chunk; yields each chunk's part and steps."""
+    w, biases = _by_gate(w_ih, *scales), [_by_gate(b, *scales) for b in biases if b is not None]
+    for rows, _, steps in plan.chunks:
+        part = gates[: len(w), rows]
+        backend.array_module(x).matmul(x[rows], w, out=part)
+        if biases:
+            part += sum(biases)
+        yield gates[:, rows], steps
 
 
 def _to_sigmoid(*gates):
@@ -111,26 +118,36 @@ def _to_sigmoid(*gates):
         gate += 0.5
 
 
-def _parameter_slopes(d_input, d_hidden, x, h, w_ih, plan, needs):
-    """The gradients of x and of w_ih, w_hh, b_ih, b_hh from those of the gates' two parts, (R, gates); needs: of these five."""
-    return (
-        d_input @ w_ih if needs[0] else None,
-        d_input.T @ x if needs[1] else None,
-        d_hidden.T @ h[plan.previous] if needs[2] else None,
-        d_input.sum(axis=0) if needs[3] else None,
-        d_hidden.sum(axis=0) if needs[4] else None,
-    )
+def _parameter_slopes(chunks, x, h, w_ih, needs):
+    """The gradients of x and of w_ih, w_hh, b_ih, b_hh, those of them that are needed.
+
+    chunks yields (rows of the sequence, rows of the states before, gradients of the gates' input part and hidden part, (gates, rows, H)).
+    """
+    slope_x, totals = np.empty_like(x) if needs[0] else None, [None] * 4
+    for rows, before, d_input, d_hidden in chunks:
+        if needs[0]:
+            slope_x[rows] = sum(d @ w for d, w in zip(d_input, w_ih.reshape((len(d_input), -1, x.shape[1]))))
+        parts = (
+            d_input.mT @ x[rows] if needs[1] else None,
+            d_hidden.mT @ h[before] if needs[2] else None,
+            d_input.sum(axis=1) if needs[3] else None,
+            d_hidden.sum(axis=1) if needs[4] else None,
+        )
+        totals = [part if total is None else total + part for total, part in zip(totals, parts)]
+    gates = d_input.shape[0] * d_input.shape[2]
+    return slope_x, *[None if t is None else t.reshape((gates, -1) if t.ndim == 3 else gates) for t in totals]
 
 
 def _unrolled(cell, z, initial, plan):
     """The plain formula of a layer in ops on Tensors: cell(the step's rows of z, *states) → new states, step by step."""
     states, all_states, order = initial, [initial], [np.arange(plan.initial.start, plan.initial.stop)]
-    for rows, now, _ in plan.steps:
-        b, n = rows.stop - rows.start, len(states[0])
-        states = tuple([s[:b] if b <= n else cat([s, s0[n:b]]) for s, s0 in zip(states, initial)])
-        states = cell(z[rows], *states)
-        all_states.append(states)
-        order.append(np.arange(now.start, now.stop))
+    for chunk, _, steps in plan.chunks:
+        for rows, now, _ in steps:
+            b, n = now.stop - now.start, len(states[0])
+            states = tuple([s[:b] if b <= n else cat([s, s0[n:b]]) for s, s0 in zip(states, initial)])
+            states = cell(z[chunk][rows], *states)
+            all_states.append(states)
+            order.append(np.arange(now.start, now.stop))
     places = np.argsort(np.concatenate(order))
     all_states = [cat(parts)[places] for parts in zip(*all_states)]  # each (R + N, H)
     return all_states[0][plan.outputs], *[s[plan.final] for s in all_states]
@@ -141,22 +158,32 @@ def _unrolled(cell, z, initial, plan):
 
 def _rnn(x, h0, w_ih, w_hh, b_ih, b_hh, *, nonlinearity, plan):
     """x (R, I), h0 (N, H), w_ih (H, I), w_hh (H, H), biases (H,) or None → h (R, H), h_n (N, H)."""
-    z, w, h = _input_part(x, w_ih, b_ih, b_hh), w_hh.T.copy(order="C"), _states(h0, plan)
-    for rows, now, before in plan.steps:
-        a = z[rows] + h[before] @ w  # (b, H)
-        h[now] = np.tanh(a) if nonlinearity == "tanh" else np.maximum(a, 0)
+    z, w, h = (
+        np.empty_like(h0, shape=(1, len(x), len(w_hh))),
+        w_hh.T.copy(order="C"),
+        _states(h0, plan),
+    )  # (1, R, H), (H, H), (R + N, H)
+    for part, steps in _input_parts(z, x, w_ih, (b_ih, b_hh), (1,), plan):
+        for rows, now, before in steps:
+            a = part[0, rows] + h[before] @ w  # (b, H)
+            h[now] = np.tanh(a) if nonlinearity == "tanh" else np.maximum(a, 0)
     return (h[plan.outputs], h[plan.final].copy()), h
 
 
 def _rnn_slopes(g, y, saved, x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, plan, needs):
     """δ_t = (∂y_t + δ_{t+1} w_hh) f'(a_t), with f' from f: 1 − h² for tanh, [h > 0] for relu."""
     h = saved
-    dh = _state_gradients(*g, h, plan)
-    d = np.empty_like(y)  # (R, H)
-    for rows, now, before in reversed(plan.steps):
-        d[rows] = dh[now] * ((1 - h[now] * h[now]) if nonlinearity == "tanh" else h[now] > 0)
-        dh[before] += d[rows] @ w_hh
-    slope_x, *slopes = _parameter_slopes(d, d, x, h, w_ih, plan, (needs[0], *needs[2:]))
+    dh = _state_gradients(*g, h, plan)  # (R + N, H)
+
+    def walk():
+        for chunk, previous, steps in reversed(plan.chunks):
+            d = np.empty_like(h, shape=(1, chunk.stop - chunk.start, h.shape[1]))  # (1, chunk, H)
+            for rows, now, before in reversed(steps):
+                d[0, rows] = dh[now] * ((1 - h[now] * h[now]) if nonlinearity == "tanh" else h[now] > 0)
+                dh[before] += d[0, rows] @ w_hh
+            yield chunk, previous, d, d
+
+    slope_x, *slopes = _parameter_slopes(walk(), x, h, w_ih, (needs[0], *needs[2:]))
     return slope_x, dh[plan.initial], *slopes
 
 
@@ -178,41 +205,51 @@ _rnn_layer = op("rnn", _rnn, backward=_rnn_slopes, composite=_rnn_formula)
 
 def _lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, plan):
     """x (R, I), h0, c0 (N, H), w_ih (4H, I), w_hh (4H, H), biases (4H,) or None → h (R, H), h_n (N, H), c_n (N, H)."""
-    xp, H = backend.array_module(x), h0.shape[1]
-    w_ih, w_hh, b_ih, b_hh = _halved((0.5, 0.5, 1, 0.5), H, w_ih, w_hh, b_ih, b_hh)
-    gates, w = _input_part(x, w_ih, b_ih, b_hh), w_hh.T.copy(order="C")  # (R, 4H), (H, 4H)
+    scales, tanh_ = (0.5, 0.5, 1, 0.5), backend.array_module(x).tanh
+    w = _by_gate(w_hh, *scales).copy(order="C")  # (4, H, H)
+    gates = np.empty_like(h0, shape=(4, len(x), h0.shape[1]))  # (4, R, H)
     h, c = _states(h0, plan), _states(c0, plan)  # (R + N, H)
-    for rows, now, before in plan.steps:
-        a = gates[rows]  # (b, 4H)
-        a += h[before] @ w
-        xp.tanh(a, out=a)
-        i, f, g, o = _gates(a, 4)  # (b, H)
-        _to_sigmoid(a[:, : 2 * H], o)
-        c[now] = f * c[before] + i * g
-        h[now] = o * np.tanh(c[now])
+    for part, steps in _input_parts(gates, x, w_ih, (b_ih, b_hh), scales, plan):
+        for rows, now, before in steps:
+            a = part[:, rows]  # (4, b, H)
+            a += h[before] @ w
+            tanh_(a, out=a)
+            i, f, g, o = a
+            _to_sigmoid(a[:2], o)
+            c[now] = f * c[before] + i * g
+            h[now] = o * np.tanh(c[now])
     return (h[plan.outputs], h[plan.final].copy(), c[plan.final].copy()), (gates, h, c)
 
 
 def _lstm_slopes(g, y, saved, x, h0, c0, w_ih, w_hh, b_ih, b_hh, plan, needs):
-    """Backward through time, with σ' = σ − σ² and tanh' = 1 − tanh²; y is named so that a change of it in place is noticed."""
+    """Backward through time; y is named so that a change of it in place is noticed."""
     gates, h, c = saved
     g_outputs, g_h, g_c = g
     dh, dc = _state_gradients(g_outputs, g_h, h, plan), _state_gradients(None, g_c, c, plan)  # (R + N, H)
-    d = np.empty_like(gates)  # (R, 4H), of the gates before their σ and tanh
-    for rows, now, before in reversed(plan.steps):
-        a, da = gates[rows], d[rows]  # (b, 4H)
-        (i, f, g, o), (di, df, dg, do) = _gates(a, 4), _gates(da, 4)  # (b, H)
-        da[...] = a - a * a
-        dg[...] = 1 - g * g
-        tanh_c = np.tanh(c[now])
-        do *= tanh_c * dh[now]
-        dc_now = dh[now] * o * (1 - tanh_c * tanh_c) + dc[now]
-        di *= g * dc_now
-        df *= c[before] * dc_now
-        dg *= i * dc_now
-        dc[before] += f * dc_now
-        dh[before] += da @ w_hh
-    slope_x, *slopes = _parameter_slopes(d, d, x, h, w_ih, plan, (needs[0], *needs[3:]))
+    w = w_hh.reshape((4, -1, h0.shape[1]))  # (4, H, H)
+
+    def walk():
+        for chunk, previous, steps in reversed(plan.chunks):
+            z = gates[:, chunk]
+            d = np.empty_like(z)  # (4, chunk, H), of the gates before their σ and tanh
+            for rows, now, before in reversed(steps):
+                a, da = z[:, rows], d[:, rows]  # (4, b, H)
+                (i, f, g, o), (di, df, dg, do) = a, da
+                da[...] = 1 - a
+                da *= a  # σ' = σ (1 − σ)
+                dg += 1 - g  # tanh' = (1 + g) (1 − g)
+                tanh_c = np.tanh(c[now])
+                dc[now] += dh[now] * o * (1 - tanh_c * tanh_c)
+                do *= tanh_c * dh[now]
+                di *= g
+                df *= c[before]
+                dg *= i
+                da[:3] *= dc[now]
+                dc[before] += f * dc[now]
+                dh[before] += (da @ w).sum(axis=0)
+            yield chunk, previous, d, d
+
+    slope_x, *slopes = _parameter_slopes(walk(), x, h, w_ih, (needs[0], *needs[3:]))
     return slope_x, dh[plan.initial], dc[plan.initial], *slopes
 
 
@@ -234,43 +271,54 @@ _lstm_layer = op("lstm", _lstm, backward=_lstm_slopes, composite=_lstm_formula)
 
 def _gru(x, h0, w_ih, w_hh, b_ih, b_hh, *, plan):
     """x (R, I), h0 (N, H), w_ih (3H, I), w_hh (3H, H), biases (3H,) or None → h (R, H), h_n (N, H)."""
-    xp, H = backend.array_module(x), h0.shape[1]
-    w_ih, w_hh, b_ih, b_hh = _halved((0.5, 0.5, 1), H, w_ih, w_hh, b_ih, b_hh)
-    gates, w, h = _input_part(x, w_ih, b_ih), w_hh.T.copy(order="C"), _states(h0, plan)  # (R, 3H), (H, 3H), (R + N, H)
-    hidden_n = np.empty((len(x), H), x.dtype, like=x)  # h w_hnᵀ + b_hn
-    for rows, now, before in plan.steps:
-        hidden = h[before] @ w  # (b, 3H)
-        if b_hh is not None:
-            hidden += b_hh
-        a = gates[rows]  # (b, 3H)
-        r, z, n = _gates(a, 3)  # (b, H)
-        rz = a[:, : 2 * H]
-        rz += hidden[:, : 2 * H]
-        xp.tanh(rz, out=rz)
-        _to_sigmoid(rz)
-        hidden_n[rows] = hidden[:, 2 * H :]
-        n += r * hidden_n[rows]
-        xp.tanh(n, out=n)
-        h[now] = n + z * (h[before] - n)
-    return (h[plan.outputs], h[plan.final].copy()), (gates, hidden_n, h)
+    scales, tanh_ = (0.5, 0.5, 1), backend.array_module(x).tanh
+    w = _by_gate(w_hh, *scales).copy(order="C")  # (3, H, H)
+    b = None if b_hh is None else _by_gate(b_hh, *scales)  # (3, 1, H)
+    gates = np.empty_like(h0, shape=(4, len(x), h0.shape[1]))  # (4, R, H): r, z, n, and h's part of n
+    h = _states(h0, plan)  # (R + N, H)
+    for part, steps in _input_parts(gates, x, w_ih, (b_ih,), scales, plan):
+        for rows, now, before in steps:
+            hidden = h[before] @ w  # (3, b, H)
+            if b is not None:
+                hidden += b
+            a = part[:, rows]  # (4, b, H)
+            rz, (r, z, n, hidden_n) = a[:2], a
+            rz += hidden[:2]
+            tanh_(rz, out=rz)
+            _to_sigmoid(rz)
+            hidden_n[...] = hidden[2]
+            n += r * hidden_n
+            tanh_(n, out=n)
+            h[now] = n + z * (h[before] - n)
+    return (h[plan.outputs], h[plan.final].copy()), (gates, h)
 
 
 def _gru_slopes(g, y, saved, x, h0, w_ih, w_hh, b_ih, b_hh, plan, needs):
-    """Backward through time, with σ' = σ − σ² and tanh' = 1 − tanh²; y is named so that a change of it in place is noticed."""
-    gates, hidden_n, h = saved
-    H, dh = h0.shape[1], _state_gradients(*g, h, plan)  # (R + N, H)
-    d_input, d_hidden = np.empty_like(gates), np.empty_like(gates)  # (R, 3H), of x's and h's part of the gates
-    for rows, now, before in reversed(plan.steps):
-        (r, z, n), (dr, dz, dn) = _gates(gates[rows], 3), _gates(d_input[rows], 3)  # (b, H)
-        kept = dh[now] * z  # what h' passes on to h
-        dn[...] = (dh[now] - kept) * (1 - n * n)
-        dz[...] = dh[now] * (h[before] - n) * (z - z * z)
-        dr[...] = dn * hidden_n[rows] * (r - r * r)
-        d_hidden[rows] = d_input[rows]
-        d_hidden[rows, 2 * H :] *= r
-        dh[before] += kept
-        dh[before] += d_hidden[rows] @ w_hh
-    slope_x, *slopes = _parameter_slopes(d_input, d_hidden, x, h, w_ih, plan, (needs[0], *needs[2:]))
+    """Backward through time; y is named so that a change of it in place is noticed."""
+    gates, h = saved
+    dh, w = _state_gradients(*g, h, plan), w_hh.reshape((3, -1, h0.shape[1]))  # (R + N, H), (3, H, H)
+
+    def walk():
+        for chunk, previous, steps in reversed(plan.chunks):
+            part = gates[:, chunk]
+            d_input, d_hidden = (
+                np.empty_like(part[:3]),
+                np.empty_like(part[:3]),
+            )  # (3, chunk, H), of x's and h's part of the gates
+            for rows, now, before in reversed(steps):
+                r, z, n, hidden_n = part[:, rows]  # (b, H)
+                dr, dz, dn = d_input[:, rows]
+                kept = dh[now] * z  # what h' passes on to h
+                dn[...] = (dh[now] - kept) * (1 - n * n)
+                dz[...] = (h[before] - n) * kept * (1 - z)
+                dr[...] = dn * hidden_n * r * (1 - r)
+                d_hidden[:, rows] = d_input[:, rows]
+                d_hidden[2, rows] *= r
+                dh[before] += kept
+                dh[before] += (d_hidden[:, rows] @ w).sum(axis=0)
+            yield chunk, previous, d_input, d_hidden
+
+    slope_x, *slopes = _parameter_slopes(walk(), x, h, w_ih, (needs[0], *needs[2:]))
     return slope_x, dh[plan.initial], *slopes
 
 
