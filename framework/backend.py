@@ -48,6 +48,11 @@ def promote_types(a, b):
     return np.promote_types(a, b) if rank_a == rank_b else a if rank_a > rank_b else b
 
 
+def fits(source, target):
+    """Whether values of one dtype may be stored in place in another: in the same category, or a higher one."""
+    return _CATEGORY[source.kind] <= _CATEGORY[target.kind]
+
+
 def promote(x, y):
     """Bring two arrays to PyTorch's common dtype.
 

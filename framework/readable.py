@@ -166,8 +166,10 @@ class Readable:
         return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
 
     def __repr__(self):
+        array = backend.to_device(self.array, "cpu")
+        whole = array.dtype.kind != "f" or bool((np.rint(array) == array)[np.isfinite(array)].all())
         text = np.array2string(
-            backend.to_device(self.array, "cpu"), separator=", ", precision=4, suppress_small=True, prefix="tensor("
+            array, separator=", ", precision=4, suppress_small=True, floatmode="maxprec" if whole else "fixed", prefix="tensor("
         )
         facts = [text if self.array.size else "[]"]
         if not self.array.size and self.array.ndim != 1:

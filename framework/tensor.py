@@ -213,8 +213,10 @@ class Tensor(Readable):
             raise RuntimeError(
                 f"in place: a result of shape {tuple(result.array.shape)} does not fit into {tuple(self.array.shape)}"
             )
-        if not np.can_cast(result.array.dtype, self.array.dtype, "same_kind"):
+        if not backend.fits(result.array.dtype, self.array.dtype):
             raise RuntimeError(f"in place: a result of {result.array.dtype} cannot be stored in {self.array.dtype}")
+        if not getattr(self.array.flags, "writeable", True):
+            raise RuntimeError("in place: the tensor is expanded, its elements share memory, or its array is read-only; clone() it first")
         self._keep_old_value(result.node)
         self.rebase(result.needs_grad, result.node)
         if result.array is not self.array:

@@ -214,12 +214,14 @@ def binary(name, forward, vjp_a, vjp_b, floats_only=False):
         except AttributeError:
             if not isinstance(other, Tensor):
                 raise _not_a_tensor(name, input) from None
-            a, needs_a = _operand(name, input, other.array), False
+            a = input = _operand(name, input, other.array)
+            needs_a = False
         try:
             b = other.array
             needs_b = other.needs_grad
         except AttributeError:
-            b, needs_b = _operand(name, other, a), False
+            b = other = _operand(name, other, a)
+            needs_b = False
         if a.__class__ not in _NUMBERS and b.__class__ not in _NUMBERS and a.dtype is not b.dtype:
             x, z = backend.promote(a, b)
         else:

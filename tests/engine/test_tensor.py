@@ -1,0 +1,134 @@
+"""What a tensor tells about itself, and how it leaves the engine: sizes, numbers, arrays, text, copies."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import framework
+from framework import Tensor
+
+CASES = {
+    "matrix": [[1.5, -2.0, 3.0], [0.25, 5.0, 6.0]], "vector": [1.0, 2.0], "scalar": 3.5, "integers": [1, 2, 3], "bools": [True, False],
+    "empty": [], "one": [[4.0]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_facts_are_pytorchs(name):
+    x, y = framework.tensor(CASES[name]), torch.tensor(CASES[name])
+    for fact in ("ndim", "is_leaf", "requires_grad", "itemsize", "nbytes", "is_cuda"):
+        assert getattr(x, fact) == getattr(y, fact), fact
+    for fact in (
+        "dim", "ndimension", "numel", "nelement", "element_size", "stride", "is_contiguous", "is_floating_point", "is_complex", "tolist", "get_device",
+    ):  # fmt: skip
+        if x.numel() or fact != "stride":  # NumPy's strides of an empty array are 0
+            assert getattr(x, fact)() == getattr(y, fact)(), fact
+    assert x.shape == y.shape and x.size() == y.size() and str(x.device) == str(y.device) and f"torch.{x.dtype}" == str(y.dtype)
+    assert (x.grad is None) == (y.grad is None) and x.grad_fn is None
+    if x.ndim:
+        assert len(x) == len(y) and x.size(-1) == y.size(-1)
+    else:
+        for counted in (x, y):
+            with pytest.raises(TypeError):
+                len(counted)
+    assert x.t().stride() == y.t().stride() if x.ndim == 2 else True
+
+
+def test_one_element_is_a_number():
+    for value in (3.5, -2, True):
+        x, y = framework.tensor([[value]]), torch.tensor([[value]])
+        assert x.item() == y.item() and type(x.item()) is type(y.item())
+        assert float(x) == float(y) and int(x) == int(y) and bool(x) == bool(y)
+    assert [10, 20, 30][framework.tensor(1)] == 20 and list(range(framework.tensor(3))) == [0, 1, 2]
+    assert f"{framework.tensor(2.5):.2f}" == "2.50"
+
+
+@pytest.mark.parametrize("convert", [float, int, bool, lambda x: x.item()])
+def test_several_elements_are_none(convert):
+    with pytest.raises((RuntimeError, ValueError), match=r"\(2,\)"):
+        convert(framework.ones(2))
+
+
+def test_a_float_is_no_index():
+    with pytest.raises(TypeError, match="float32"):
+        [1, 2][framework.tensor(1.0)]
+
+
+def test_membership_and_comparison_with_anything():
+    x = framework.tensor([1.0, 2.0])
+    assert 2.0 in x and 3.0 not in x and framework.tensor(1.0) in x
+    assert (x == None) is False and (x != "a") is True  # noqa: E711
+    assert hash(x) == hash(x) and len({x, x}) == 1
+
+
+def test_to_numpy_and_back():
+    x = framework.ones(2, 3)
+    assert x.numpy() is x.array and np.asarray(x) is x.array
+    assert np.array(x, dtype=np.float64).dtype == np.float64 and x.__array__(np.int32).dtype == np.int32
+    assert not np.shares_memory(np.array(x), x.array)
+    grad = framework.ones(2, requires_grad=True)
+    for refused in (grad.numpy, lambda: np.asarray(grad), lambda: (grad * 2).numpy()):
+        with pytest.raises(RuntimeError, match=r"detach\(\)"):
+            refused()
+    assert grad.detach().numpy() is grad.array
+    np.testing.assert_array_equal((grad * 2).numpy(force=True), [2, 2])
+    assert x.data_ptr() == x.array.ctypes.data
+
+
+def test_numpys_functions_on_tensors_are_the_engines():
+    x = framework.tensor([1.0, 2.0], requires_grad=True)
+    for result in (np.exp(x), np.add(x, 1), np.where(x > 1, x, x), np.multiply(2.0, x), np.ones(2, np.float32) * x, np.float32(2) * x):
+        assert isinstance(result, Tensor) and result.requires_grad
+    for refused in (lambda: np.arctan(x), lambda: np.median(x), lambda: np.add.reduce(x), lambda: np.add(np.ones(2), 1, out=x)):
+        with pytest.raises(TypeError):
+            refused()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda T: T.tensor([1.0, 2.5]), lambda T: T.tensor(3.0), lambda T: T.tensor([1, 2]), lambda T: T.tensor([True]),
+        lambda T: T.tensor([]), lambda T: T.zeros(0, 3), lambda T: T.zeros(2, dtype=T.float64), lambda T: T.zeros(2, dtype=T.int32),
+        lambda T: T.ones(2, requires_grad=True),
+    ],
+)  # fmt: skip
+def test_the_text_names_what_is_not_default(make):
+    ours, theirs = repr(make(framework)), repr(make(torch)).replace("torch.", "")
+    assert ours.replace(" ", "") == theirs.replace(" ", "")
+
+
+def test_the_text_of_a_result_names_its_op():
+    assert "grad_fn=<expBackward>" in repr(framework.ones(2, requires_grad=True).exp())
+
+
+def test_copies():
+    x = framework.tensor([1.0, 2.0], requires_grad=True)
+    x.sum().backward()
+    for copied in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert copied.requires_grad and not np.shares_memory(copied.array, x.array)
+        np.testing.assert_array_equal(copied.array, x.array)
+        np.testing.assert_array_equal(copied.grad.array, x.grad.array)
+    with pytest.raises(RuntimeError, match="leaf"):
+        copy.deepcopy(x * 2)
+    assert np.shares_memory(copy.copy(x).array, x.array)
+
+
+def test_data_is_outside_the_graph():
+    x = framework.tensor([1.0, 2.0], requires_grad=True)
+    x.data.mul_(3)
+    assert x.tolist() == [3, 6] and not x.data.requires_grad
+    x.data = framework.tensor([5.0])
+    assert x.tolist() == [5] and x.requires_grad
+
+
+def test_wrong_types_are_named():
+    for wrong in ({"a": 1}, "text", object()):
+        with pytest.raises(TypeError, match=type(wrong).__name__):
+            Tensor(wrong)
+    with pytest.raises(TypeError, match="exp.*list"):
+        framework.exp([1.0])
+    with pytest.raises(TypeError, match="add.*str"):
+        framework.ones(2) + "a"
