@@ -311,6 +311,29 @@ def imdb_reviews() -> list[str]:
     return [content.decode("utf-8").replace("<br />", " ") for content in contents]
 
 
+# -------------------------------------------------------------------------------------------------------- Texts
+
+SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+
+
+def pydoc() -> str:
+    """The topics of Python's own help, some 465,000 characters of English and code; how many depends on Python's version."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def shakespeare() -> str:
+    """tiny-shakespeare: 1,115,394 characters of Shakespeare's plays (Karpathy 2015)."""
+    path = find("tiny-shakespeare", "input.txt", url=SHAKESPEARE_URL, sha256=SHAKESPEARE_SHA256)
+    check_sha256(path, SHAKESPEARE_SHA256)
+    return path.read_text(encoding="utf-8")
+
+
+TEXTS: dict[str, Callable[[], str]] = {"pydoc": pydoc, "shakespeare": shakespeare}  # the first is bundled with Python
+
+
 # ------------------------------------------------------------------------------------- Finding and fetching files
 
 WORKS_OFFLINE = "Works offline: --data digits"

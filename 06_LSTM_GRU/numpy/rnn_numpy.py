@@ -236,6 +236,13 @@ class RNN:
 
         lengths: how many steps of each sequence count; the rest is padding and never read. state: where to start, else 0.
         """
+        logits, rows, state = self.read(x, lengths, state)
+        if self.config.readout == "steps":
+            logits = unpack(logits, rows, *x.shape[:2])  # (B, T, K)
+        return logits, state
+
+    def read(self, x, lengths, state):
+        """What forward computes, the outputs packed: (R, K), or (B, K); where the rows come from; and the state."""
         self.config.check_input(x, lengths, state)
         p, (B, T), config = self.params, x.shape[:2], self.config
         lengths = np.full(B, T) if lengths is None else lengths
@@ -256,15 +263,17 @@ class RNN:
             features = unpack(h, rows, B, T).sum(axis=1) / lengths[:, None].astype(h.dtype)  # (B, D H), eq. 11
         logits = features @ p["fc.weight"].T + p["fc.bias"]  # (R, K) or (B, K), eq. 12
         self.cache = dict(packed=packed, features=features, logits=logits, rows=rows, order=order, lengths=lengths, T=T)
-        return (unpack(logits, rows, B, T) if config.readout == "steps" else logits), state
+        return logits, rows, state
 
     def loss(self, x, lengths, state, targets):  # …, (B,) or (B, T), with "mse" (…, K)
-        """The mean cross entropy () of the outputs, or their mean squared error, over all that is no padding."""
-        self.forward(x, lengths, state)
+        """The mean cross entropy () of the outputs, or their mean squared error, over all that is no padding.
+
+        What it leaves in `carry` is the state to start the next window of a long text with.
+        """
+        logits, rows, self.carry = self.read(x, lengths, state)  # (R, K) or (B, K)
         self.config.check_targets(targets, x)
-        logits = self.cache["logits"]  # (R, K) or (B, K)
         if self.config.readout == "steps":
-            targets = targets.reshape(-1, *targets.shape[2:])[self.cache["rows"]]  # (R,) or (R, K)
+            targets = targets.reshape(-1, *targets.shape[2:])[rows]  # (R,) or (R, K)
         if self.config.loss == "cross_entropy":
             log_probs = logits - logsumexp(logits)  # (R, K) or (B, K)
             loss = -log_probs[np.arange(len(logits)), targets].mean()  # (), eq. 13

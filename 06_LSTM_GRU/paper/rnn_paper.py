@@ -181,6 +181,13 @@ class RNN(nn.Module):
         lengths: how many steps of each sequence count; the rest is padding and never read. state: where to start, else 0.
         A state that is carried from window to window is detached: backpropagation through time ends where the window began.
         """
+        logits, rows, state = self.read(x, lengths, state)
+        if self.config.readout == "steps":
+            logits = unpack(logits, rows, *x.shape[:2])  # (B, T, K)
+        return logits, state
+
+    def read(self, x, lengths, state):
+        """What forward computes, the outputs packed: (R, K), or (B, K); where the rows come from; and the state."""
         self.config.check_input(x, lengths, state)
         (B, T), config = x.shape[:2], self.config
         lengths = torch.full((B,), T, device=x.device) if lengths is None else lengths
@@ -200,14 +207,16 @@ class RNN(nn.Module):
         else:
             features = unpack(h, rows, B, T).sum(dim=1) / lengths[:, None].to(h.dtype)  # (B, D H), eq. 11
         logits = self.fc(features)  # (R, K) or (B, K), eq. 12
-        self.packed = logits, rows  # what the loss is of
-        return (unpack(logits, rows, B, T) if config.readout == "steps" else logits), state
+        return logits, rows, state
 
     def loss(self, x, lengths, state, targets):  # …, (B,) or (B, T), with "mse" (…, K)
-        """The mean cross entropy () of the outputs, or their mean squared error, over all that is no padding."""
-        self.forward(x, lengths, state)
+        """The mean cross entropy () of the outputs, or their mean squared error, over all that is no padding.
+
+        What it leaves in `carry` is the state to start the next window of a long text with.
+        """
+        logits, rows, state = self.read(x, lengths, state)  # (R, K) or (B, K)
+        self.carry = state.detach()
         self.config.check_targets(targets, x)
-        logits, rows = self.packed  # (R, K) or (B, K)
         if self.config.readout == "steps":
             targets = targets.flatten(0, 1)[rows]  # (R,) or (R, K)
         if self.config.loss == "cross_entropy":
