@@ -27,7 +27,7 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
     """Write a PNG with a panel for each quantity, and in it a line for each name.
 
     Lines that lie on each other all stay visible: each is darker and thinner than the one below it, and their markers
-    take turns.
+    take turns. A panel covers at least a tenth of its largest value, so that what is nearly equal looks so.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -52,6 +52,8 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
                 )
             axes.set(xlabel=xlabel, ylabel=quantity)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            low, high = axes.get_ylim()
+            axes.set_ylim(min(low, high - 0.1 * abs(high)), high)
         figure.axes[0].legend()
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png")
