@@ -251,7 +251,7 @@ def training_batch(config, x, y, rng):
     """One batch for `train`: images (B, C, H, W) in [0, 1] as the model wants them, and their classes (B,).
 
     For LeNet-5 as in the paper, section II.B: in the middle of a field of 32 x 32, paper at -0.1 and ink at 1.175, so that
-    the mean is about 0 and the variance about 1. The bundled digits, 8 x 8, are enlarged to 24 x 24 first.
+    the mean is about 0. The bundled digits, 8 x 8, are enlarged to 24 x 24 first.
     """
     if isinstance(config, CNNConfig):
         return ((x - CIFAR10_MEAN) / CIFAR10_STD,), (y,)
