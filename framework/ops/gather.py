@@ -9,7 +9,7 @@ from .dims import dim_of
 from .index import parse, read, store
 
 __all__ = [
-    "gather", "scatter", "scatter_add", "index_select", "index_add", "index_copy", "index_fill", "index_put", "take", "take_along_dim",
+    "gather", "scatter", "scatter_add", "index_select", "index_add", "index_copy", "index_fill", "index_put", "select", "take", "take_along_dim",
     "masked_fill", "masked_select", "masked_scatter", "nonzero", "argwhere",
 ]  # fmt: skip
 
@@ -237,6 +237,13 @@ def index_put_(self, indices, values, accumulate=False):
 def index_put(input, indices, values, accumulate=False):
     """A copy of input with result[indices] = values, or += with accumulate; indices is a tuple of tensors."""
     return _own("index_put", input, values).index_put_(indices, values, accumulate)
+
+
+@method()
+def select(input, dim, index):
+    """input[:, …, index], the index in dimension dim, which is dropped: a view."""
+    dim = dim_of("select", dim, input.ndim)
+    return input[(slice(None),) * dim + (int(index),)]
 
 
 @method()

@@ -324,6 +324,9 @@ FAILS += [
 # --- slices ---
 
 ROWS += [
+    row("select", lambda T, x: T.select(x, 1, 2), real(2, 3, 4)),
+    row("select from the end", lambda T, x: T.select(x, -1, -1), real(2, 3, 4)),
+    row("Tensor.select", lambda T, x: x.select(0, 1), real(2, 3)),
     row("index_select", lambda T, x, i: T.index_select(x, 1, i), real(2, 3, 4), given([2, 0, 2])),
     row("index_select 0", lambda T, x, i: T.index_select(x, 0, i), real(3, 4), given([2, 0, 2])),
     row("index_select 0-d index", lambda T, x, i: T.index_select(x, -1, i), real(3, 4), given(2)),
@@ -368,6 +371,7 @@ ROWS += [
     row("Tensor.index_put_", lambda T, x, i, v: x.clone().index_put_((i,), v), real(3, 4), given([2, 0]), real(2, 4)),
 ]
 FAILS += [
+    fails("select", lambda T, x: T.select(x, 0, 3), real(2, 3), match="3 is out of bounds"),
     fails("index_select", lambda T, x, i: T.index_select(x, 0, i), real(3, 4), given([3]), match="indices from 3 to 3"),
     fails("index_select table", lambda T, x, i: T.index_select(x, 0, i), real(3, 4), given([[1]]), match="vector"),
     fails(
