@@ -16,7 +16,7 @@ from ..tensor import Tensor
 from .define import op, unbroadcast
 from .elementwise import rsqrt
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = ["group_norm", "layer_norm", "rms_norm"]
 
 
 def _moments(x, axes):
