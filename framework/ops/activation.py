@@ -24,13 +24,18 @@ def floating(name, x):
 # --- over one dimension -----------------------------------------------------------------------------------------------
 
 
+def is_small(x):
+    """Whether exp(x) can neither overflow nor vanish, nor a sum of it: all |x| ≤ 16, in float32 and float64."""
+    return not x.size or x.itemsize >= 4 and x.max() <= 16 and x.min() >= -16
+
+
 def exp_shifted(x, dim):
     """exp(x − m) and m, on arrays: softmax is the same for every shift m, so m is chosen against overflow.
 
-    The maximum along dim always does; where all |x| ≤ 16 no shift is needed, and no precision is lost without one.
-    That saves the row maximum, which costs more than the exponential where rows are short.
+    The maximum along dim always does. Where all x are small no shift is needed, and no digit is lost without one; that saves
+    the maximum of each row, which costs more than the exponential where rows are short.
     """
-    if x.size == 0 or (x.max() <= 16 and x.min() >= -16):
+    if is_small(x):
         return np.exp(x), 0
     m = x.max(axis=dim, keepdims=True)
     t = x - m

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..tensor import Tensor
-from .activation import sum_along
+from .activation import is_small, sum_along
 from .creation import zeros
 from .define import op
 from .dropout import dropout, keep_mask
@@ -20,7 +20,7 @@ def _weights(scores, keep):
 
     As in softmax the shift m is free: none where all scores are small, else the row's maximum, which is slow to find.
     """
-    if not scores.size or scores.max() <= 16 and scores.min() >= -16:
+    if is_small(scores):
         p = np.exp(scores)
         if keep is not None:
             p *= keep

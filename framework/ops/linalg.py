@@ -88,9 +88,7 @@ def _matmul_error(a, b):
     inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
     if a.shape[-1] != inner:
         raise RuntimeError(f"{shapes}: inner dimensions {a.shape[-1]} and {inner} differ") from None
-    raise RuntimeError(
-        f"{shapes}: leading dimensions {tuple(a.shape[:-2])} and {tuple(b.shape[:-2])} do not broadcast"
-    ) from None
+    broadcast_shape(f"{shapes}: leading dimensions", a.shape[:-2], b.shape[:-2])
 
 
 Tensor.__matmul__ = matmul

@@ -97,9 +97,8 @@ def _cross_entropy_forward(logits, target, *, weights, reduced):
     """weight · (log Σ exp(z) − z[target]) per row, and its slope in z, weight · (softmax(z) − 1[target])."""
     slope, m = exp_shifted(logits, 1)
     total = sum_along(slope, 1)
-    losses = (np.log(total) - (logits[_places(target)][:, None] - m))[
-        :, 0
-    ]  # the large numbers meet first, and leave a small one
+    picked = logits[_places(target)][:, None] - m  # the large numbers meet first, and leave a small one
+    losses = (np.log(total) - picked)[:, 0]
     slope /= total
     slope[_places(target)] -= 1
     if weights is not None:
