@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dlfs.recording import recorded_assignments
 from dlfs.studies import Study
 from utils.errors import DLFSError
 
@@ -136,9 +137,7 @@ class HandLevel:
     @contextlib.contextmanager
     def detect_anomaly(self) -> Iterator[None]:
         """At its end RuntimeError, if an array that the model's code named within it holds a NaN: with the name of the first."""
-        from dlfs.trace import recorded_assignments
-
-        with recorded_assignments(self, lambda key, array: bool(np.isnan(array).any())) as found:
+        with recorded_assignments(self.model, lambda key, array: bool(np.isnan(array).any())) as found:
             yield
         for (function, name, _), has_nan in found.items():
             if has_nan:

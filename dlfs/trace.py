@@ -5,20 +5,15 @@ batch goes through, every assignment of an array to such a name is recorded. So 
 at a level by hand the locals of its backward, dz and dlogits, else what autograd leaves at z and logits.
 """
 
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from dlfs.compare import BOUND, relative
 from dlfs.levels import Arrays, Level, TensorLevel, as_array, set_mode
-
-Key = tuple[str, str, int]  # the function, the name in it, and the how manieth assignment: ("MLP.forward", "z", 0)
+from dlfs.recording import Key, recorded_assignments
 
 
 @dataclass
@@ -87,16 +82,16 @@ def record_autograd(level: TensorLevel, inputs: Arrays, targets: Arrays) -> Reco
             kept[key] = tensor
         return as_array(tensor)
 
-    with recorded_assignments(level, keep) as activations:
+    with recorded_assignments(level.model, keep) as activations:
         loss = level.model.loss(*given, *wanted)
     loss.backward()
     return Recording(activations, {key: as_array(t.grad) for key, t in kept.items() if t.grad is not None})
 
 
 def record_by_hand(level: Level, inputs: Arrays, targets: Arrays) -> Recording:
-    with recorded_assignments(level, lambda key, array: np.array(array)) as activations:
+    with recorded_assignments(level.model, lambda key, array: np.array(array)) as activations:
         level.model.loss(*inputs, *targets)
-    with recorded_assignments(level, lambda key, array: np.array(array)) as assigned:
+    with recorded_assignments(level.model, lambda key, array: np.array(array)) as assigned:
         level.model.loss_backward()
     # dz in backward belongs to z in forward. The way back visits what the way there assigned several times last first.
     forward = Counter((function, name) for function, name, _ in activations)
@@ -114,43 +109,3 @@ def forward_name(function: str) -> str:
     if function.endswith(".backward"):
         return function.removesuffix("backward") + "forward"
     return function.removesuffix("_backward")
-
-
-@contextmanager
-def recorded_assignments(level: Level, take: Any) -> Iterator[dict[Key, np.ndarray]]:
-    """Record every floating-point array or tensor that the level's file assigns to a local name, as take(key, value) copies it."""
-    file = type(level.model).forward.__code__.co_filename
-    recorded: dict[Key, np.ndarray] = {}
-    occurrences: Counter[tuple[str, str]] = Counter()
-
-    def trace_call(frame: FrameType, event: str, argument: Any) -> Any:
-        code = frame.f_code
-        if code.co_filename != file or code.co_name.startswith("<"):
-            return None
-        held: dict[str, Any] = {}  # what each name of this frame held last; holding it keeps its identity its own
-
-        def trace_line(frame: FrameType, event: str, argument: Any) -> Any:
-            for name, value in frame.f_locals.items():
-                if held.get(name) is not value and is_floating(value):
-                    held[name] = value
-                    place = code.co_qualname, name
-                    key = (*place, occurrences[place])
-                    occurrences[place] += 1
-                    recorded[key] = take(key, value)
-            return trace_line
-
-        return trace_line
-
-    previous = sys.gettrace()
-    sys.settrace(trace_call)
-    try:
-        yield recorded
-    finally:
-        sys.settrace(previous)
-
-
-def is_floating(value: Any) -> bool:
-    """Whether this is an array, or a tensor of either library, of floating-point numbers."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind == "f"
-    return hasattr(value, "retain_grad") and value.is_floating_point()
