@@ -11,19 +11,41 @@ import math
 
 import numpy as np
 
-from ..backend import finfo
-from ..tensor import Tensor
-from .define import op, unbroadcast
+from ..backend import array_module, finfo
+from .conv import BLOCK
+from .define import op
 from .elementwise import rsqrt
 
 __all__ = ["group_norm", "layer_norm", "rms_norm"]
 
 
-def _moments(x, axes):
-    """Mean and (biased) variance over the axes, which stay as size 1; of an array or a Tensor."""
-    mean = x.mean(axis=axes, keepdims=True)
-    centered = x - mean
-    return mean, (centered * centered).mean(axis=axes, keepdims=True)
+def _blocks(x, axes):
+    """Cut x along an axis that is not averaged over: yields functions that take from x, or what broadcasts against it, one part, which a
+    core's cache holds."""
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    axis = max(kept, key=lambda axis: abs(x.strides[axis]) * (x.shape[axis] > 1), default=0)
+    size = x.shape[axis] if kept else 1
+    step = max(1, BLOCK // 4 * size // max(1, x.size))
+    for first in range(0, size, step):
+        index = (slice(None),) * axis + (slice(first, first + step),)
+        yield lambda p, index=index: p if p is None or p.shape[axis] == 1 or size <= step else p[index]
+
+
+def _total(axes, *factors):
+    """Σ over the axes of the product of the factors; the axes stay with size 1. One pass, without an array for the product.
+
+    The first axis is summed last, so that no sum has very many terms one after the other, which would cost float32 its last digits.
+    """
+    letters = "abcdefgh"[: factors[0].ndim]
+    kept = [letter for axis, letter in enumerate(letters) if axis == 0 or axis not in axes]
+    total = np.einsum(f"{','.join([letters] * len(factors))}->{''.join(kept)}", *factors)
+    if 0 in axes:
+        total = total.sum(axis=0)
+    return total.reshape([1 if axis in axes else size for axis, size in enumerate(factors[0].shape)])
+
+
+def _count(x, axes):
+    return math.prod([x.shape[axis] for axis in axes])
 
 
 def _is_constant(shape, axes):
@@ -32,50 +54,66 @@ def _is_constant(shape, axes):
 
 
 def _standardize(x, weight, bias, *, axes, eps, moments, shape):
-    """γ x̂ + β, where weight γ and bias β are of the given shape, which broadcasts against x, or None."""
-    mean, var = moments
-    scale = 1 / np.sqrt(var + eps)
-    y = x - mean
-    if weight is None:
-        y *= scale
-    elif _is_constant(shape, axes):
-        y *= scale * weight
-    else:
-        y *= scale
-        y *= weight
-    if bias is not None:
-        y += bias
+    """γ x̂ + β; weight γ and bias β, or None, broadcast once they have this shape. Fills in the moments: arrays for mean and variance."""
+    y, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
+    weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
+    for part in _blocks(x, axes):
+        z, w = part(y), part(weight)
+        mean = part(x).mean(axis=axes, keepdims=True)
+        array_module(x).subtract(part(x), mean, out=z)
+        var = _total(axes, z, z) / n
+        part(moments[0])[...], part(moments[1])[...] = mean, var
+        scale = 1 / np.sqrt(var + eps)
+        z *= scale * w if constant and w is not None else scale
+        if not constant and w is not None:
+            z *= w
+        if bias is not None:
+            z += part(bias)
     return y
 
 
-def _standardize_slopes(g, x, weight, axes, eps, moments, shape, needs):
+def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
     """With h = γ g, and means over the axes:
 
         ∂/∂x = (h − mean(h) − x̂ mean(h x̂)) / √(var + ε),   ∂/∂γ = Σ g x̂,   ∂/∂β = Σ g
 
-    Where γ is constant along the axes it moves in front, and one pair of means serves all three.
+    Where γ is constant along the axes it moves in front.
     """
-    mean, var = _moments(x, axes) if isinstance(g, Tensor) else moments  # for a Tensor, moments that depend on x
-    scale = 1 / np.sqrt(var + eps)
-    normalized = (x - mean) * scale
-    constant = _is_constant(shape, axes)
-    h = g if constant or weight is None else g * weight
-    along = h * normalized
-    mean_h, mean_along = h.mean(axis=axes, keepdims=True), along.mean(axis=axes, keepdims=True)
-    slope_weight = slope_bias = None
-    if needs[1] or needs[2]:
-        n = math.prod(x.shape[axis] for axis in axes)
-        slope_weight = unbroadcast(mean_along * n if constant else g * normalized, shape, g.dtype)
-        slope_bias = unbroadcast(mean_h * n if constant else g, shape, g.dtype)
-    slope = h - mean_h - normalized * mean_along
-    return slope * (scale if weight is None or not constant else scale * weight), slope_weight, slope_bias
+    slope, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
+    slope_weight, slope_bias = (np.zeros(shape, x.dtype, like=x) for _ in range(2))
+    shared = tuple([axis for axis, size in enumerate(shape) if size == 1])  # the axes along which γ and β are the same
+    factor = None if weight is None else weight.reshape(shape)
+    for part in _blocks(x, axes):
+        z, gp, w = part(slope), part(g), part(factor)
+        scale = 1 / np.sqrt(part(moments[1]) + eps)
+        array_module(x).subtract(part(x), part(moments[0]), out=z)
+        z *= scale  # x̂
+        if needs[1]:
+            part(slope_weight)[...] += _total(shared, gp, z)
+        if needs[2]:
+            part(slope_bias)[...] += _total(shared, gp)
+        h = gp if constant or w is None else gp * w
+        mean_h = _total(axes, h) / n
+        z *= _total(axes, h, z) / -n
+        z += h
+        z -= mean_h
+        z *= scale * w if constant and w is not None else scale
+    return slope, *[p if p is None else s.reshape(p.shape) for p, s in ((weight, slope_weight), (bias, slope_bias))]
 
 
-standardize = op("standardize", _standardize, backward=_standardize_slopes)
+def _standardize_formula(x, weight, bias, axes, eps, moments, shape):
+    """γ x̂ + β in plain ops on Tensors."""
+    centered = x - x.mean(axes, keepdim=True)
+    y = centered * rsqrt((centered * centered).mean(axes, keepdim=True) + eps)
+    y = y if weight is None else y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
+standardize = op("standardize", _standardize, backward=_standardize_slopes, composite=_standardize_formula)
 
 
 def _normalized(name, x, weight, bias, axes, shape, eps):
-    """γ x̂ + β for weight and bias of the given broadcast shape, or None; and the moments as arrays."""
+    """γ x̂ + β with weight and bias, or None, of the given shape once they broadcast; and the moments as arrays."""
     if not x.is_floating_point():
         raise NotImplementedError(
             f"{name}: the input must have a floating dtype, got {x.dtype}; convert it with .float()"
@@ -85,8 +123,8 @@ def _normalized(name, x, weight, bias, axes, shape, eps):
             raise RuntimeError(
                 f"{name}: dtypes {x.dtype} and {value.dtype} differ; convert one of them with .to(dtype)"
             )
-    weight, bias = (None if value is None else value.reshape(shape) for value in (weight, bias))
-    moments = _moments(x.array, axes)
+    size = [1 if axis in axes else n for axis, n in enumerate(x.array.shape)]
+    moments = tuple([np.empty(size, x.dtype, like=x.array) for _ in range(2)])
     return standardize(x, weight, bias, axes=axes, eps=eps, moments=moments, shape=shape), moments
 
 
