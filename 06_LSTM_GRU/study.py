@@ -193,14 +193,15 @@ def rmse(outputs, targets):
 # state carried from window to window, which is a loop of its own: `python -m 06_LSTM_GRU.characters`.
 RECIPES = {
     "sine": dict(
-        config=RNNConfig(hidden_size=32), epochs=20, batch_size=50, lr=1e-2, optimizer="adam", schedule="cosine",
+        config=RNNConfig(hidden_size=32), epochs=40, batch_size=50, lr=1e-2, optimizer="adam", schedule="cosine",
         metrics={"rmse": rmse},
     ),
     "imdb": dict(
         config=RNNConfig(
             vocab_size=10_000, input_size=32, hidden_size=32, output_size=2, readout="mean", loss="cross_entropy"
         ),
-        epochs=3, batch_size=100, lr=4e-3, optimizer="adam", schedule="cosine",
+        epochs=3, batch_size=100, lr=4e-3, optimizer="adamw", optimizer_options=dict(weight_decay=1.0),
+        schedule="cosine",
     ),
 }  # fmt: skip
 

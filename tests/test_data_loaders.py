@@ -273,3 +273,65 @@ def test_cifar10_is_unpacked_from_its_archive(no_data, monkeypatch):
     for _ in range(2):  # once unpacked, the archive is not needed
         assert len(load("cifar10").train) == 45000
         (cache / "cifar-10-python.tar.gz").unlink(missing_ok=True)
+
+
+def test_sine_is_waves_and_the_same_waves_one_step_on():
+    data = load("sine")
+    assert [split.x.shape for split in (data.train, data.valid, data.test)] == [
+        (1000, 50, 1),
+        (200, 50, 1),
+        (200, 50, 1),
+    ]
+    assert data.train.x.dtype == data.train.y.dtype == np.float32
+    np.testing.assert_array_equal(data.train.x[:, 1:], data.train.y[:, :-1])
+    assert 0.9 < np.abs(data.train.x).max() < 1.1
+    np.testing.assert_array_equal(data.train.x, load("sine").train.x)
+
+
+@pytest.mark.data
+def test_imdb_is_the_original():
+    data = load("imdb")
+    assert [split.x.shape for split in (data.train, data.valid, data.test)] == [(n, 250) for n in (22500, 2500, 25000)]
+    assert len(data.tokens) == 10_000 and data.tokens[:4] == ("<pad>", "<unk>", "the", ".")
+    labels = np.concatenate([data.train.y, data.valid.y])
+    assert np.bincount(labels).tolist() == np.bincount(data.test.y).tolist() == [12500, 12500]
+    present = data.test.x != 0
+    assert present[:, 0].all() and not (np.diff(present.astype(int), axis=1) > 0).any()  # padding is at the end alone
+    first = " ".join(data.tokens[i] for i in data.test.x[0] if i)  # test/neg/0_2.txt
+    assert first.startswith("once again mr . costner has dragged out a movie for far longer than necessary .")
+
+
+def test_imdb_without_data_or_network(no_data):
+    with pytest.raises(DLFSError, match=r"no aclImdb_v1.tar.gz in DLFS_DATA or the cache .*no network"):
+        load("imdb")
+
+
+def test_reviews_that_are_not_the_original_are_refused(no_data, monkeypatch):
+    for part in ("train/neg", "train/pos", "test/neg", "test/pos"):
+        folder = no_data / "aclImdb" / part
+        folder.mkdir(parents=True)
+        (folder / "0_1.txt").write_text("dull", encoding="utf-8")
+    monkeypatch.setenv("DLFS_DATA", str(no_data))
+    with pytest.raises(DLFSError, match=r"the 4 reviews in .*aclImdb are not the original 50,000: their sha256 is"):
+        load("imdb")
+
+
+def test_reviews_become_their_last_tokens(monkeypatch):
+    monkeypatch.setattr(data_loaders, "IMDB_LENGTH", 3)
+    reviews = ["good good film"] * 12500 + ["a bad film , really"] * 12500 + ["Good ! Unseen"] * 25000
+    with np.load(io.BytesIO(data_loaders.encode_imdb(reviews))) as arrays:
+        tokens, x, test_x = arrays["tokens"].tolist(), arrays["x"], arrays["test_x"]
+    assert x.shape == test_x.shape == (25000, 3)
+    read = {" ".join(tokens[i] for i in row) for row in x}
+    assert read == {"good good film", "film , really"}
+    assert {" ".join(tokens[i] for i in row) for row in test_x} == {"good <unk> <unk>"}
+
+
+def test_texts():
+    assert len(data_loaders.TEXTS["pydoc"]()) > 300_000
+
+
+@pytest.mark.data
+def test_shakespeare_is_the_original():
+    text = data_loaders.TEXTS["shakespeare"]()
+    assert len(text) == 1_115_394 and len(set(text)) == 65 and text.startswith("First Citizen:")
