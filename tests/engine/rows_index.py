@@ -80,6 +80,8 @@ ROWS += [
     row("Tensor.__getitem__ 0-d None", lambda T, x: x[None], real()),
     row("Tensor.__getitem__ of integers", lambda T, x, i: x[i, 1], integer(3, 4), given([2, 0])),
     row("Tensor.__getitem__ of an empty tensor", lambda T, x: x[:, 1:], real(0, 3)),
+    row("Tensor.__getitem__ : i : j", lambda T, x, i: x[:, i, :, i], real(2, 2, 3, 2), given([1, 0, 1])),
+    row("Tensor.__setitem__ : i : j", assigned((ALL, [1, 0], ALL, [1, 1])), real(2, 2, 3, 2), real(2, 2, 3)),
     row("Tensor.__getitem__ in a loop", lambda T, x: sum(x[:, t].tanh() * x[:, t - 1] for t in range(4)), real(2, 4)),
     row("Tensor.__getitem__ the same thrice", lambda T, x: x[0] * x[0] + x[0], real(2, 3)),
     row(
