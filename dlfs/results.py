@@ -5,6 +5,7 @@
 
 import json
 import shutil
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def read_run(folder: Path) -> Run:
 
 
 def summary(folder: Path, epochs: int) -> dict[str, float]:
-    """What the table says of one level: the last epoch's training loss, the test set's figures, seconds an epoch."""
+    """What the table says of one level: the last epoch's training loss, the test set's figures, an epoch's median seconds."""
     rows = read_log(folder) if (folder / LOG).exists() else []
     if not rows or "test_loss" not in rows[-1]:
         raise DLFSError(f"{folder} has not finished its {epochs} epochs; go on with --resume {folder.parent}")
@@ -58,7 +59,7 @@ def summary(folder: Path, epochs: int) -> dict[str, float]:
     return {
         "train_loss": rows[-2].get("train_loss", float("nan")),
         **figures,
-        "seconds": sum(seconds) / max(len(seconds), 1),
+        "seconds": statistics.median(seconds),
     }
 
 
@@ -66,9 +67,11 @@ def summary(folder: Path, epochs: int) -> dict[str, float]:
 
 
 def over_seeds(quantity: str, values: list[float]) -> str:
-    """A figure over its seeds: the mean and, for a metric, from where to where it goes."""
+    """A figure over its seeds: the mean and, for a metric, from where to where it goes; of times the median."""
+    if quantity == "seconds":
+        return figure(quantity, statistics.median(values))
     mean = figure(quantity, sum(values) / len(values))
-    if len(values) == 1 or quantity in ("seconds", "train_loss", "test_loss"):
+    if len(values) == 1 or quantity in ("train_loss", "test_loss"):
         return mean
     low, high = (figure(quantity, value).removesuffix(" %") for value in (min(values), max(values)))
     return f"{mean} ({low}–{high})"
