@@ -23,8 +23,10 @@ SHAPE = [
     lambda T, x, n: x.expand(2, *x.shape), lambda T, x, n: x.roll(1, n % x.ndim) if x.ndim else x, lambda T, x, n: T.cat([x, x * 0.5, x]) if x.ndim else x,
     lambda T, x, n: T.stack([x, x], n % (x.ndim + 1)), lambda T, x, n: x.narrow(0, 0, (x.shape[0] + 1) // 2) if x.ndim else x,
     lambda T, x, n: x.chunk(2)[0] if x.ndim else x, lambda T, x, n: x.repeat(*[1] * (x.ndim - 1), 2) if x.ndim else x, lambda T, x, n: x.flatten(),
-    lambda T, x, n: sum(x.unbind(n % x.ndim)) * 0.5 if x.ndim and x.shape[n % x.ndim] else x, lambda T, x, n: x.contiguous(), lambda T, x, n: x.T if x.ndim == 2 else x,
-    lambda T, x, n: x.tril() if x.ndim >= 2 else x, lambda T, x, n: x.diagonal() if x.ndim >= 2 else x, lambda T, x, n: x[..., None], lambda T, x, n: x[0] if x.ndim else x,
+    lambda T, x, n: sum(x.unbind(n % x.ndim)) * 0.5 if x.ndim and x.shape[n % x.ndim] else x,
+    lambda T, x, n: x.contiguous(), lambda T, x, n: x.T if x.ndim == 2 else x,
+    lambda T, x, n: x.tril() if x.ndim >= 2 else x, lambda T, x, n: x.diagonal() if x.ndim >= 2 else x,
+    lambda T, x, n: x[..., None], lambda T, x, n: x[0] if x.ndim else x,
 ]  # fmt: skip
 REDUCE = [
     lambda T, x, n: x.mean(n % x.ndim) if x.ndim else x.mean(), lambda T, x, n: x.sum(n % x.ndim, keepdim=True) * 0.3 if x.ndim else x.sum(),
@@ -41,7 +43,7 @@ LARGEST = 400  # elements: beyond, a step that grows is left out
 
 
 def run(T, leaves, steps):
-    """The tensors that the steps make, and the number that is differentiated: a sum over those made last."""
+    """The tensors that the steps make, and the number that is differentiated: a sum over two of every three, so that gradients meet everywhere."""
     made = list(leaves)
     for kind, which, first, second, n in steps:
         x, y = made[first % len(made)], made[second % len(made)]
@@ -56,16 +58,21 @@ def run(T, leaves, steps):
             continue
         if result.numel() <= LARGEST and result.ndim <= 5:
             made.append(result)
-    return made, sum((made[-1 - i] * (1 + 0.1 * i)).sum() for i in range(min(3, len(made))))
+    parts = [x.sum() if i % 3 else (x * (1 + 0.1 * i)).sum() for i, x in enumerate(reversed(made)) if i % 3 != 2]
+    return made, sum(parts)
 
 
 step = st.tuples(
-    st.sampled_from(["unary", "shape", "reduce", "binary", "binary"]), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 4)
+    st.sampled_from(["unary", "shape", "reduce", "binary", "binary"]),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 4),
 )
 shapes = st.lists(st.lists(st.integers(1, 3), max_size=3).map(tuple), min_size=2, max_size=3)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(shapes=shapes, steps=st.lists(step, min_size=3, max_size=14), seed=st.integers(0, 1000))
 def test_random_graphs_agree_with_pytorch(shapes, steps, seed):
     numbers = np.random.Generator(np.random.PCG64(seed))
@@ -102,7 +109,11 @@ def test_second_derivatives_of_random_graphs_agree_with_pytorch(shapes, steps, s
         _, loss = run(T, leaves, steps)
         first = grad(loss, leaves, create_graph=True, allow_unused=True)
         total = sum((g * g).sum() for g in first if g is not None)
-        second = grad(total, leaves, allow_unused=True) if not isinstance(total, int) and total.requires_grad else [None] * len(leaves)
+        second = (
+            grad(total, leaves, allow_unused=True)
+            if not isinstance(total, int) and total.requires_grad
+            else [None] * len(leaves)
+        )
         found.append([0.0 if g is None else g.detach().numpy() for g in second])
     for a, b in zip(*found):
         np.testing.assert_allclose(a, b, 1e-6, 1e-8)
