@@ -169,7 +169,12 @@ class Readable:
         array = backend.to_device(self.array, "cpu")
         whole = array.dtype.kind != "f" or bool((np.rint(array) == array)[np.isfinite(array)].all())
         text = np.array2string(
-            array, separator=", ", precision=4, suppress_small=True, floatmode="maxprec" if whole else "fixed", prefix="tensor("
+            array,
+            separator=", ",
+            precision=4,
+            suppress_small=True,
+            floatmode="maxprec" if whole else "fixed",
+            prefix="tensor(",
         )
         facts = [text if self.array.size else "[]"]
         if not self.array.size and self.array.ndim != 1:

@@ -216,7 +216,9 @@ class Tensor(Readable):
         if not backend.fits(result.array.dtype, self.array.dtype):
             raise RuntimeError(f"in place: a result of {result.array.dtype} cannot be stored in {self.array.dtype}")
         if not getattr(self.array.flags, "writeable", True):
-            raise RuntimeError("in place: the tensor is expanded, its elements share memory, or its array is read-only; clone() it first")
+            raise RuntimeError(
+                "in place: the tensor is expanded, its elements share memory, or its array is read-only; clone() it first"
+            )
         self._keep_old_value(result.node)
         self.rebase(result.needs_grad, result.node)
         if result.array is not self.array:

@@ -48,12 +48,19 @@ def _array(name, data, dtype):
         try:
             array = np.asarray(plain)
         except ValueError:
-            raise ValueError(f"{name}: nested lists of different lengths make no tensor; every list on a level needs as many elements") from None
+            raise ValueError(
+                f"{name}: nested lists of different lengths make no tensor; every list on a level needs as many elements"
+            ) from None
         if dtype is None and array.dtype.kind in "fiub":
-            array = array.astype(functools.reduce(backend.promote_types, found, *(() if found else (backend.get_default_dtype(),))), copy=False)
+            array = array.astype(
+                functools.reduce(backend.promote_types, found, *(() if found else (backend.get_default_dtype(),))),
+                copy=False,
+            )
     if array.dtype.name not in _DTYPES:
         kind = RuntimeError if array.dtype == object else TypeError
-        raise kind(f"{name}: cannot make a tensor of a {type(data).__name__} of {array.dtype}; the engine has {', '.join(_DTYPES)}")
+        raise kind(
+            f"{name}: cannot make a tensor of a {type(data).__name__} of {array.dtype}; the engine has {', '.join(_DTYPES)}"
+        )
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
@@ -61,7 +68,9 @@ def _unwrapped(name, data, found):
     """Nested lists with plain numbers in the place of Tensors; the dtypes met are put into `found`."""
     if isinstance(data, Tensor):
         if data.array.size != 1:
-            raise ValueError(f"{name}: a list may hold tensors of one element, not of shape {tuple(data.shape)}; use stack")
+            raise ValueError(
+                f"{name}: a list may hold tensors of one element, not of shape {tuple(data.shape)}; use stack"
+            )
         found.add(data.array.dtype)
         return data.array.item()
     if isinstance(data, (np.ndarray, np.generic)):
@@ -270,7 +279,9 @@ def randint_like(input, low=0, high=None, *, generator=None, dtype=None, device=
     if high is None:
         low, high = 0, low
     dtype, device = dtype or input.dtype, device or input.device
-    return randint(low, high, input.array.shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
+    return randint(
+        low, high, input.array.shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
@@ -290,7 +301,11 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
     if np.any(std < 0 if not np.isscalar(std) else np.array(std) < 0):
         raise RuntimeError("normal: std must not be negative")
     values = _gaussian(shape, dtype, generator)
-    return _made((values * std + mean).astype(dtype, copy=False), device or (tensors[0].device if tensors else None), requires_grad)
+    return _made(
+        (values * std + mean).astype(dtype, copy=False),
+        device or (tensors[0].device if tensors else None),
+        requires_grad,
+    )
 
 
 def bernoulli(input, p=None, *, generator=None):
@@ -300,7 +315,9 @@ def bernoulli(input, p=None, *, generator=None):
         raise RuntimeError(f"bernoulli: probabilities must be floating point, not {input.array.dtype}")
     if chances.size and not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("bernoulli: probabilities must be in [0, 1]")
-    return _made((_uniform(chances.shape, np.float64, generator) < chances).astype(input.array.dtype), input.device, False)
+    return _made(
+        (_uniform(chances.shape, np.float64, generator) < chances).astype(input.array.dtype), input.device, False
+    )
 
 
 def multinomial(input, num_samples, replacement=False, *, generator=None):
@@ -321,7 +338,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         picks = np.stack([np.searchsorted(step, draw, side="right") for step, draw in zip(steps, draws)])
     else:
         if num_samples > weights.shape[-1] or ((rows > 0).sum(1) < num_samples).any():
-            raise RuntimeError(f"multinomial: {num_samples} samples without replacement need as many categories of positive weight")
+            raise RuntimeError(
+                f"multinomial: {num_samples} samples without replacement need as many categories of positive weight"
+            )
         with np.errstate(divide="ignore"):  # exponential races: the smallest of E/w wins with probability w/Σw
             keys = -np.log1p(-_uniform(rows.shape, np.float64, generator)) / rows
         picks = np.argsort(keys, axis=1, kind="stable")[:, :num_samples]
@@ -340,7 +359,9 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
 @method()
 def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **keywords):
     """zeros(size) with this tensor's dtype and device where none is given."""
-    return zeros(*size, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad, **keywords)
+    return zeros(
+        *size, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad, **keywords
+    )
 
 
 @method()
@@ -352,7 +373,9 @@ def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **keywor
 @method()
 def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **keywords):
     """empty(size) with this tensor's dtype and device where none is given."""
-    return empty(*size, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad, **keywords)
+    return empty(
+        *size, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad, **keywords
+    )
 
 
 @method()
@@ -431,7 +454,11 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **keywords):
     """Fill with uniform random numbers from [from, to)."""
     from_ = keywords.pop("from", from_)  # PyTorch's name is a Python keyword
     if keywords or from_ > to:
-        raise RuntimeError(f"uniform_: from must not exceed to, got [{from_}, {to})" if not keywords else f"uniform_: unknown {list(keywords)}")
+        raise RuntimeError(
+            f"uniform_: from must not exceed to, got [{from_}, {to})"
+            if not keywords
+            else f"uniform_: unknown {list(keywords)}"
+        )
     values = _uniform(self.array.shape, self.dtype, generator)
     values *= to - from_
     values += from_

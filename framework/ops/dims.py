@@ -11,7 +11,9 @@ def dim_of(name, dim, ndim):
         raise TypeError(f"{name}: dim must be an int, not {type(dim).__name__} {dim!r}") from None
     count = ndim or 1
     if not -count <= dim < count:
-        raise IndexError(f"{name}: dim {dim} is out of range for {ndim} dimensions; it must be in [{-count}, {count - 1}]")
+        raise IndexError(
+            f"{name}: dim {dim} is out of range for {ndim} dimensions; it must be in [{-count}, {count - 1}]"
+        )
     return dim + count if dim < 0 else dim
 
 

@@ -23,7 +23,9 @@ __all__ = [
 
 abs = unary("abs", np.absolute, lambda g, x: g * np.sign(x), keeps_integers=True)
 neg = unary("neg", np.negative, lambda g: -g, keeps_integers=True)
-sign = unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(), lambda g: np.zeros_like(g), keeps_integers=True)
+sign = unary(
+    "sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(), lambda g: np.zeros_like(g), keeps_integers=True
+)
 floor = unary("floor", lambda x: _rounded(np.floor, x), lambda g: np.zeros_like(g), keeps_integers=True)
 ceil = unary("ceil", lambda x: _rounded(np.ceil, x), lambda g: np.zeros_like(g), keeps_integers=True)
 _round = unary("round", lambda x: _rounded(np.rint, x), lambda g: np.zeros_like(g), keeps_integers=True)
@@ -33,7 +35,12 @@ log = unary("log", np.log, lambda g, x: g / x)
 log1p = unary("log1p", np.log1p, lambda g, x: g / (1 + x))
 sqrt = unary("sqrt", np.sqrt, lambda g, y: g / (2 * y))
 rsqrt = unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, y: -0.5 * g * y * y * y)
-square = unary("square", lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64), lambda g, x: g * (2 * x), keeps_integers=True)
+square = unary(
+    "square",
+    lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64),
+    lambda g, x: g * (2 * x),
+    keeps_integers=True,
+)
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda g, y: -g * (y * y))
 sin = unary("sin", np.sin, lambda g, x: g * np.cos(x))
 cos = unary("cos", np.cos, lambda g, x: -g * np.sin(x))
@@ -69,11 +76,21 @@ _sub = binary("sub", np.subtract, lambda g: g, lambda g: -g)
 mul = binary("mul", np.multiply, lambda g, b: g * b, lambda g, a: g * a)
 _div = binary("div", np.true_divide, lambda g, b: g / b, lambda g, b, y: -g * (y / b), floats_only=True)
 _pow = binary("pow", np.power, lambda g, a, b: g * _pow_slope(a, b), lambda g, a, y: g * (y * _log_of_base(a)))
-maximum = binary("maximum", np.maximum, lambda g, a, b: _share(g, a >= b, a > b), lambda g, a, b: _share(g, b >= a, b > a))
-minimum = binary("minimum", np.minimum, lambda g, a, b: _share(g, a <= b, a < b), lambda g, a, b: _share(g, b <= a, b < a))
-remainder = binary("remainder", lambda a, b: _whole(np.remainder, a, b), lambda g: g, lambda g, a, b: -g * np.floor(a / b))
-floor_divide = binary("floor_divide", lambda a, b: _whole(np.floor_divide, a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
-_trunc_divide = binary("trunc_divide", lambda a, b: _truncated(a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
+maximum = binary(
+    "maximum", np.maximum, lambda g, a, b: _share(g, a >= b, a > b), lambda g, a, b: _share(g, b >= a, b > a)
+)
+minimum = binary(
+    "minimum", np.minimum, lambda g, a, b: _share(g, a <= b, a < b), lambda g, a, b: _share(g, b <= a, b < a)
+)
+remainder = binary(
+    "remainder", lambda a, b: _whole(np.remainder, a, b), lambda g: g, lambda g, a, b: -g * np.floor(a / b)
+)
+floor_divide = binary(
+    "floor_divide", lambda a, b: _whole(np.floor_divide, a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g)
+)
+_trunc_divide = binary(
+    "trunc_divide", lambda a, b: _truncated(a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g)
+)
 
 
 def _integral(x):
@@ -116,10 +133,23 @@ def _share(g, at_least, more):
 # --- comparisons, logic, bits: no derivative --------------------------------------------------------------------------
 
 eq, ne = plain("eq", np.equal), plain("ne", np.not_equal)
-lt, le, gt, ge = plain("lt", np.less), plain("le", np.less_equal), plain("gt", np.greater), plain("ge", np.greater_equal)
-logical_and, logical_or, logical_xor = plain("logical_and", np.logical_and), plain("logical_or", np.logical_or), plain("logical_xor", np.logical_xor)
+lt, le, gt, ge = (
+    plain("lt", np.less),
+    plain("le", np.less_equal),
+    plain("gt", np.greater),
+    plain("ge", np.greater_equal),
+)
+logical_and, logical_or, logical_xor = (
+    plain("logical_and", np.logical_and),
+    plain("logical_or", np.logical_or),
+    plain("logical_xor", np.logical_xor),
+)
 logical_not = plain("logical_not", np.logical_not)
-bitwise_and, bitwise_or, bitwise_xor = plain("bitwise_and", np.bitwise_and), plain("bitwise_or", np.bitwise_or), plain("bitwise_xor", np.bitwise_xor)
+bitwise_and, bitwise_or, bitwise_xor = (
+    plain("bitwise_and", np.bitwise_and),
+    plain("bitwise_or", np.bitwise_or),
+    plain("bitwise_xor", np.bitwise_xor),
+)
 bitwise_not = plain("bitwise_not", np.invert)
 isnan, isinf, isfinite = plain("isnan", np.isnan), plain("isinf", np.isinf), plain("isfinite", np.isfinite)
 
@@ -127,7 +157,9 @@ isnan, isinf, isfinite = plain("isnan", np.isnan), plain("isinf", np.isinf), pla
 
 
 def _scaled(name, input, other, alpha):
-    if alpha.__class__ is float and not (input.is_floating_point() or isinstance(other, Tensor) and other.is_floating_point()):
+    if alpha.__class__ is float and not (
+        input.is_floating_point() or isinstance(other, Tensor) and other.is_floating_point()
+    ):
         raise RuntimeError(f"{name}: alpha={alpha} of integer tensors must be an integer")
     return other * alpha
 
@@ -153,7 +185,11 @@ def div(input, other, *, rounding_mode=None):
 
 def pow(input, exponent):
     """input to the power of exponent, each a tensor or a number."""
-    if exponent.__class__ in (int, float) and exponent == 2 and (exponent.__class__ is int or input.array.dtype.kind == "f"):
+    if (
+        exponent.__class__ in (int, float)
+        and exponent == 2
+        and (exponent.__class__ is int or input.array.dtype.kind == "f")
+    ):
         return square(input)
     return _pow(input, exponent)
 
@@ -172,7 +208,12 @@ def _choose(condition, input, other):
 
 
 _where = op(
-    "where", _choose, None, lambda g, condition: masked(g, condition), lambda g, condition: masked(g, ~condition), broadcasts=True
+    "where",
+    _choose,
+    None,
+    lambda g, condition: masked(g, condition),
+    lambda g, condition: masked(g, ~condition),
+    broadcasts=True,
 )
 
 
@@ -182,7 +223,9 @@ def where(condition, input=None, other=None):
     if input is None and other is None:
         return tuple(Tensor(index) for index in condition.array.nonzero())
     if condition.array.dtype != np.bool_:
-        raise RuntimeError(f"where: the condition must be bool, not {condition.array.dtype}; compare first, as in x != 0")
+        raise RuntimeError(
+            f"where: the condition must be bool, not {condition.array.dtype}; compare first, as in x != 0"
+        )
     return _where(condition, _beside(input, other, condition), _beside(other, input, condition))
 
 

@@ -55,7 +55,9 @@ def _count(shape, dim):
 
 
 def _sum_forward(x, *, dim, keepdim):
-    return x.sum(axis=dim, keepdims=keepdim) if x.dtype.kind == "f" else x.sum(axis=dim, keepdims=keepdim, dtype=np.int64)
+    return (
+        x.sum(axis=dim, keepdims=keepdim) if x.dtype.kind == "f" else x.sum(axis=dim, keepdims=keepdim, dtype=np.int64)
+    )
 
 
 _sum = op("sum", _sum_forward, lambda g, x_shape, dim, keepdim: _spread(g, x_shape, dim, keepdim))
@@ -71,7 +73,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, axis=None, keepdims=None)
 def _floating(name, input, dtype):
     input = input if dtype is None else input.to(dtype)
     if input.array.dtype.kind != "f":
-        raise NotImplementedError(f"{name}: needs floating-point numbers, got {input.array.dtype}; convert with float() first")
+        raise NotImplementedError(
+            f"{name}: needs floating-point numbers, got {input.array.dtype}; convert with float() first"
+        )
     return input
 
 
@@ -129,7 +133,9 @@ def _spread_of(op, name, input, dim, unbiased, correction, keepdim, axis, keepdi
     if unbiased is not None:
         correction = int(unbiased)
     dim, keepdim = _dims(name, input, dim, keepdim, axis, keepdims)
-    return op(_floating(name, input, None), dim=dim, keepdim=keepdim, correction=1 if correction is None else correction)
+    return op(
+        _floating(name, input, None), dim=dim, keepdim=keepdim, correction=1 if correction is None else correction
+    )
 
 
 @method()
@@ -148,7 +154,11 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, axis=
 
 
 def _prod_forward(x, *, dim, keepdim):
-    return x.prod(axis=dim, keepdims=keepdim) if x.dtype.kind == "f" else x.prod(axis=dim, keepdims=keepdim, dtype=np.int64)
+    return (
+        x.prod(axis=dim, keepdims=keepdim)
+        if x.dtype.kind == "f"
+        else x.prod(axis=dim, keepdims=keepdim, dtype=np.int64)
+    )
 
 
 def _prod_gradient(g, x, dim, keepdim):
@@ -173,7 +183,9 @@ def _prod_as_tree(x, *, dim, keepdim):
         paired = row.narrow(axis, 0, half) * row.narrow(axis, half, half)
         row = cat([paired, row.narrow(axis, size - 1, 1)], axis) if size % 2 else paired
     kept = tuple([1 if dim is None or i in dim else size for i, size in enumerate(shape)])
-    return row.reshape(kept if keepdim else tuple([size for i, size in enumerate(shape) if dim is not None and i not in dim]))
+    return row.reshape(
+        kept if keepdim else tuple([size for i, size in enumerate(shape) if dim is not None and i not in dim])
+    )
 
 
 _prod = op("prod", _prod_forward, _prod_gradient, composite=_prod_as_tree)
@@ -223,7 +235,9 @@ def _refuse_empty(name, input, dim):
     """An extremum of nothing does not exist."""
     if not input.array.size and not _count(input.array.shape, dim):
         along = "" if dim is None else f" along dim {dim}"
-        raise (IndexError if dim or "arg" in name else RuntimeError)(f"{name}: {tuple(input.array.shape)} has no elements{along}, so no extremum")
+        raise (IndexError if dim or "arg" in name else RuntimeError)(
+            f"{name}: {tuple(input.array.shape)} has no elements{along}, so no extremum"
+        )
 
 
 def _extreme(op, name, input, dim, keepdim, axis, keepdims):
@@ -449,11 +463,15 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     dim = dim_of("topk", dim, input.array.ndim)
     size = input.array.shape[dim]
     if not 0 <= k <= size:
-        raise RuntimeError(f"topk: k={k} is not between 0 and the {size} elements of dimension {dim} of {tuple(input.array.shape)}")
+        raise RuntimeError(
+            f"topk: k={k} is not between 0 and the {size} elements of dimension {dim} of {tuple(input.array.shape)}"
+        )
     at = lambda part: (slice(None),) * dim + (part,)
     candidates = None
     if 0 < k < size:
-        candidates = np.argpartition(input.array, size - k if largest else k - 1, axis=dim)[at(slice(size - k, None) if largest else slice(k))]
+        candidates = np.argpartition(input.array, size - k if largest else k - 1, axis=dim)[
+            at(slice(size - k, None) if largest else slice(k))
+        ]
         order = _order(np.take_along_axis(input.array, candidates, dim), dim, largest)
         index = np.take_along_axis(candidates, order, dim)
     else:

@@ -18,10 +18,16 @@ __all__ = [
 
 _reshape = op("reshape", lambda x, *, shape: x.reshape(shape), lambda g, x_shape: g.reshape(x_shape), view=True)
 _swapaxes = op("transpose", lambda x, *, a, b: x.swapaxes(a, b), lambda g, a, b: g.swapaxes(a, b), view=True)
-_permute = op("permute", lambda x, *, dims: x.transpose(dims), lambda g, dims: _permute(g, dims=_inverse(dims)), view=True)
+_permute = op(
+    "permute", lambda x, *, dims: x.transpose(dims), lambda g, dims: _permute(g, dims=_inverse(dims)), view=True
+)
 _expand = op("expand", lambda x, *, shape: np.broadcast_to(x, shape), lambda g, x_shape: _sum_to(g, x_shape), view=True)
 _flip = op("flip", lambda x, *, dims: np.flip(x, dims).copy(), lambda g, dims: _flip(g, dims=dims))
-_roll = op("roll", lambda x, *, shifts, dims: np.roll(x, shifts, dims), lambda g, shifts, dims: _roll(g, shifts=_minus(shifts), dims=dims))
+_roll = op(
+    "roll",
+    lambda x, *, shifts, dims: np.roll(x, shifts, dims),
+    lambda g, shifts, dims: _roll(g, shifts=_minus(shifts), dims=dims),
+)
 _tril = op("tril", lambda x, *, diagonal: np.tril(x, diagonal), lambda g, diagonal: _tril(g, diagonal=diagonal))
 _triu = op("triu", lambda x, *, diagonal: np.triu(x, diagonal), lambda g, diagonal: _triu(g, diagonal=diagonal))
 _clone = op("clone", lambda x: x.copy(order="K"), lambda g: g)
@@ -72,7 +78,9 @@ def _reshaped(name, input, shape):
     unknown = shape.count(-1)
     known = math.prod(shape) if not unknown else -math.prod(shape)
     if unknown > 1 or min(shape, default=0) < -1:
-        raise RuntimeError(f"{name}: {shape} is no shape: sizes are not negative, except one −1 for the size that is left over")
+        raise RuntimeError(
+            f"{name}: {shape} is no shape: sizes are not negative, except one −1 for the size that is left over"
+        )
     if unknown and not array.size and not known:
         raise RuntimeError(f"{name}: an empty tensor into {shape}: −1 could be any size; give it as a number")
     if array.size != known and (not unknown or not known or array.size % known):
@@ -90,7 +98,9 @@ def _reshape_method(self, *shape):
 def view(self, *shape):
     """As reshape, but always sharing memory; RuntimeError where that is impossible."""
     if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
-        raise NotImplementedError("view: reading the same bytes as another dtype is not supported; to(dtype) converts the values")
+        raise NotImplementedError(
+            "view: reading the same bytes as another dtype is not supported; to(dtype) converts the values"
+        )
     result = _reshaped("view", self, sizes_of("view", shape))
     if result.version is not self.version or result.version is None:
         raise RuntimeError(
@@ -137,7 +147,9 @@ def unflatten(input, dim, sizes):
     dim, sizes = dim_of("unflatten", dim, len(shape)), sizes_of("unflatten", (sizes,))
     known = math.prod(size for size in sizes if size != -1)
     if sizes.count(-1) > 1 or (shape[dim] != known if -1 not in sizes else not known or shape[dim] % known):
-        raise RuntimeError(f"unflatten: dimension {dim} of {tuple(shape)} has size {shape[dim]}, which is not the product of {sizes}")
+        raise RuntimeError(
+            f"unflatten: dimension {dim} of {tuple(shape)} has size {shape[dim]}, which is not the product of {sizes}"
+        )
     sizes = tuple([shape[dim] // known if size == -1 else size for size in sizes])
     return _reshaped("unflatten", input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
@@ -165,7 +177,9 @@ def unsqueeze(input, dim):
 def transpose(input, dim0, dim1):
     """The two dimensions exchanged; a view."""
     ndim = input.array.ndim
-    return _swapaxes(input, a=dim_of("transpose", dim0, ndim), b=dim_of("transpose", dim1, ndim)) if ndim else same(input)
+    return (
+        _swapaxes(input, a=dim_of("transpose", dim0, ndim), b=dim_of("transpose", dim1, ndim)) if ndim else same(input)
+    )
 
 
 swapaxes = swapdims = transpose
@@ -202,7 +216,9 @@ def permute(input, dims):
     ndim = input.array.ndim
     dims = sizes_of("permute", (dims,))
     if len(dims) != ndim:
-        raise RuntimeError(f"permute: dims {dims} do not name each of the {ndim} dimensions of {tuple(input.array.shape)} once")
+        raise RuntimeError(
+            f"permute: dims {dims} do not name each of the {ndim} dimensions of {tuple(input.array.shape)} once"
+        )
     return _permute(input, dims=dims_of("permute", dims, ndim))
 
 
@@ -242,9 +258,15 @@ def _expanded(name, input, sizes):
     shape = input.array.shape
     extra = len(sizes) - len(shape)
     full = tuple([shape[i - extra] if size == -1 and i >= extra else size for i, size in enumerate(sizes)])
-    fits = extra >= 0 and all(size == old or old == 1 for size, old in zip(full[extra:], shape)) and min(full, default=0) >= 0
+    fits = (
+        extra >= 0
+        and all(size == old or old == 1 for size, old in zip(full[extra:], shape))
+        and min(full, default=0) >= 0
+    )
     if not fits:
-        raise RuntimeError(f"{name}: {tuple(shape)} cannot be expanded to {sizes}: only sizes of 1 grow, and new dimensions come in front")
+        raise RuntimeError(
+            f"{name}: {tuple(shape)} cannot be expanded to {sizes}: only sizes of 1 grow, and new dimensions come in front"
+        )
     return same(input) if full == shape else _expand(input, shape=full)
 
 
@@ -272,7 +294,9 @@ def repeat(self, *repeats):
     """The whole tensor repeated along each dimension, copied; more repeats than dimensions add dimensions in front."""
     repeats = sizes_of("repeat", repeats)
     if len(repeats) < self.array.ndim:
-        raise RuntimeError(f"repeat: {len(repeats)} repeats for the {self.array.ndim} dimensions of {tuple(self.array.shape)}")
+        raise RuntimeError(
+            f"repeat: {len(repeats)} repeats for the {self.array.ndim} dimensions of {tuple(self.array.shape)}"
+        )
     if min(repeats, default=0) < 0:
         raise RuntimeError(f"repeat: repeats must not be negative, got {repeats}")
     shape = (1,) * (len(repeats) - self.array.ndim) + self.array.shape
@@ -303,14 +327,18 @@ def repeat_interleave(input, repeats, dim=None, *, output_size=None):
     shape = input.array.shape
     counts = repeats.array if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts.size and counts.min() < 0):
-        raise RuntimeError("repeat_interleave: repeats must be a number or a 1-d tensor of integers that are not negative")
+        raise RuntimeError(
+            "repeat_interleave: repeats must be a number or a 1-d tensor of integers that are not negative"
+        )
     if counts.size == 1:
         times = int(counts.reshape(()))
         spread = input.unsqueeze(dim + 1).expand(*shape[: dim + 1], times, *shape[dim + 1 :])
         result = _reshaped("repeat_interleave", spread, (*shape[:dim], shape[dim] * times, *shape[dim + 1 :]))
         return result if result.view_at is None else _clone(result)
     if len(counts) != shape[dim]:
-        raise RuntimeError(f"repeat_interleave: {len(counts)} repeats for the {shape[dim]} elements of dimension {dim} of {tuple(shape)}")
+        raise RuntimeError(
+            f"repeat_interleave: {len(counts)} repeats for the {shape[dim]} elements of dimension {dim} of {tuple(shape)}"
+        )
     rows = np.repeat(np.arange(len(counts)), counts)
     return input[(slice(None),) * dim + (Tensor(rows),)]
 
@@ -356,7 +384,9 @@ def _common_dtype(name, tensors):
 def cat(tensors, dim=0):
     """The tensors joined along dim, in which alone their shapes may differ."""
     tensors = _common_dtype("cat", tensors)
-    tensors = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]  # as in PyTorch, an empty 1-d tensor joins anything
+    tensors = [x for x in tensors if x.array.shape != (0,)] or tensors[
+        :1
+    ]  # as in PyTorch, an empty 1-d tensor joins anything
     shape = tensors[0].array.shape
     if not shape:
         raise RuntimeError("cat: 0-d tensors cannot be joined; use stack")
@@ -400,7 +430,9 @@ def narrow(input, dim, start, length):
     size = input.array.shape[dim] if input.array.ndim else 0
     start = int(start)
     if not (-size <= start <= size and 0 <= length and (start + size if start < 0 else start) + length <= size):
-        raise RuntimeError(f"narrow: {length} elements from {start} on do not fit into dimension {dim} of {tuple(input.array.shape)}")
+        raise RuntimeError(
+            f"narrow: {length} elements from {start} on do not fit into dimension {dim} of {tuple(input.array.shape)}"
+        )
     start = start + size if start < 0 else start
     return input[_along(dim, slice(start, start + length))]
 
@@ -414,7 +446,9 @@ def split(input, split_size_or_sections, dim=0):
     size, sections = input.array.shape[dim], split_size_or_sections
     if isinstance(sections, (tuple, list)):
         if sum(sections) != size or min(sections, default=0) < 0:
-            raise RuntimeError(f"split: sizes {tuple(sections)} do not add up to the {size} of dimension {dim} of {tuple(input.array.shape)}")
+            raise RuntimeError(
+                f"split: sizes {tuple(sections)} do not add up to the {size} of dimension {dim} of {tuple(input.array.shape)}"
+            )
     else:
         if sections < 0 or sections == 0 != size:
             raise RuntimeError(f"split: the size of a part must be positive, got {sections}")

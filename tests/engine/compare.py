@@ -12,7 +12,10 @@ TOLERANCE = {"float64": (1e-9, 1e-11), "float32": (2e-4, 2e-5), "float16": (2e-2
 
 
 def engine_inputs(row, dtype, layout=lambda array: array):
-    return [Tensor(layout(array), spec.grad and array.dtype.kind == "f") for array, spec in zip(row.arrays(dtype), row.inputs)]
+    return [
+        Tensor(layout(array), spec.grad and array.dtype.kind == "f")
+        for array, spec in zip(row.arrays(dtype), row.inputs)
+    ]
 
 
 def torch_inputs(row, dtype):
@@ -49,11 +52,17 @@ def close(ours, theirs, what, tolerance=1.0, dtype=None):
         assert dtype_name(ours) == dtype_name(theirs), f"{what}: {ours!r} for PyTorch's {theirs!r}"
         return
     assert isinstance(ours, Tensor), f"{what}: a {type(ours).__name__} for a tensor"
-    assert tuple(ours.shape) == tuple(theirs.shape), f"{what}: shape {tuple(ours.shape)} for PyTorch's {tuple(theirs.shape)}"
+    assert tuple(ours.shape) == tuple(theirs.shape), (
+        f"{what}: shape {tuple(ours.shape)} for PyTorch's {tuple(theirs.shape)}"
+    )
     assert dtype_of(ours) == dtype_of(theirs), f"{what}: {dtype_of(ours)} for PyTorch's {dtype_of(theirs)}"
     relative, absolute = TOLERANCE.get(dtype or dtype_of(ours), (0, 0))
     np.testing.assert_allclose(
-        array_of(ours).astype(np.float64), array_of(theirs).astype(np.float64), relative * tolerance, absolute * tolerance, err_msg=what
+        array_of(ours).astype(np.float64),
+        array_of(theirs).astype(np.float64),
+        relative * tolerance,
+        absolute * tolerance,
+        err_msg=what,
     )
 
 
@@ -77,7 +86,9 @@ def first(inputs, outputs, gs, create_graph=False):
     outputs = differentiable(outputs)
     wanted = [x for x in inputs if x.requires_grad]
     function = grad if isinstance(wanted[0], Tensor) else torch.autograd.grad
-    return function(outputs, wanted, gs, create_graph=create_graph, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return function(
+        outputs, wanted, gs, create_graph=create_graph, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
 
 
 def _weighted(inputs, outputs, gs, create_graph):

@@ -165,7 +165,9 @@ def _operator(name):
 
 def _in_place(name):
     def method(self, other):
-        getattr(operator, name)(self._held, inside(other)) if self._held.ndim else self._held.__setitem__((), getattr(operator, name)(self._held, inside(other)))
+        getattr(operator, name)(self._held, inside(other)) if self._held.ndim else self._held.__setitem__(
+            (), getattr(operator, name)(self._held, inside(other))
+        )
         return self
 
     return method

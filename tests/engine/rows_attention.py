@@ -46,7 +46,9 @@ ROWS += [
     row("nn.functional.scaled_dot_product_attention mask", attention(), Q, K, V, SOME),
     row(
         "nn.functional.scaled_dot_product_attention mask of float32",
-        lambda T, q, k, v: T.nn.functional.scaled_dot_product_attention(q, k, v, T.ones(3, 4, dtype=T.float32, device=q.device).triu(1)),
+        lambda T, q, k, v: T.nn.functional.scaled_dot_product_attention(
+            q, k, v, T.ones(3, 4, dtype=T.float32, device=q.device).triu(1)
+        ),
         Q,
         K,
         V,

@@ -45,7 +45,8 @@ ROWS = [
     row("from_numpy of int32", lambda T: T.from_numpy(np.arange(3, dtype="int32"))),
 
     # constants and ranges
-    *[row(f"{name} {size}", lambda T, f=name, s=size: getattr(T, f)(*s)) for name in ("zeros", "ones") for size in (((),), (3,), (2, 3), ((2, 3),), ([2, 3],), (0, 3))],
+    *[row(f"{name} {size}", lambda T, f=name, s=size: getattr(T, f)(*s))
+      for name in ("zeros", "ones") for size in (((),), (3,), (2, 3), ((2, 3),), ([2, 3],), (0, 3))],
     *[row(f"{name} with a dtype", lambda T, f=name: getattr(T, f)(2, dtype=T.int64, requires_grad=False)) for name in ("zeros", "ones")],
     *[row(f"{name} size=", lambda T, f=name: getattr(T, f)(size=(2, 3))) for name in ("zeros", "ones")],
     row("zeros that require grad", lambda T: T.zeros(2, requires_grad=True)),
@@ -119,7 +120,8 @@ ROWS = [
     row("Tensor.new_empty", lambda T, x: x.new_empty(2, 3), constant(2), values=False),
 
     # conversions
-    *[row(f"Tensor.{name}", lambda T, x, f=name: getattr(x, f)(), given([1.7, -2.3, 0.0], "float64"), numerical=False, tolerance=1e6) for name in ("double", "float", "half")],
+    *[row(f"Tensor.{name}", lambda T, x, f=name: getattr(x, f)(), given([1.7, -2.3, 0.0], "float64"), numerical=False, tolerance=1e6)
+      for name in ("double", "float", "half")],
     *[row(f"Tensor.{name}", lambda T, x, f=name: getattr(x, f)(), given([1.7, -2.3, 0.0])) for name in ("long", "int", "short", "char", "bool")],
     row("Tensor.byte", lambda T, x: x.byte(), given([1.7, 2.3, 0.0])),
     row("Tensor.float of integers", lambda T, x: x.float(), integer(3)),
@@ -153,7 +155,8 @@ ROWS = [
 
     # facts
     row("promote_types", lambda T: [T.promote_types(a, b) for a in (T.bool, T.uint8, T.int32, T.float16, T.float64) for b in (T.int8, T.int64, T.float32)]),
-    row("finfo", lambda T: [getattr(T.finfo(d), f) for d in (T.float16, T.float32, T.float64) for f in ("eps", "min", "max", "tiny", "bits", "smallest_normal")]),
+    row("finfo", lambda T: [getattr(T.finfo(d), f) for d in (T.float16, T.float32, T.float64)
+                            for f in ("eps", "min", "max", "tiny", "bits", "smallest_normal")]),
     row("iinfo", lambda T: [getattr(T.iinfo(d), f) for d in (T.uint8, T.int32, T.int64) for f in ("min", "max", "bits")]),
     row("get_default_dtype", lambda T: T.get_default_dtype()),
     row("is_tensor", lambda T, x: (T.is_tensor(x), T.is_tensor(3)), real(2)),

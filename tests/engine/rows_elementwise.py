@@ -51,7 +51,13 @@ for name in ("exp", "log", "sqrt", "tanh", "sigmoid", "erf", "sin", "rsqrt", "re
     ROWS += [
         row(f"{name} of bools", call(name), boolean(3, 4)),
         row(f"{name} of int32", call(name), integer(3, 4, low=1, dtype="int32")),
-        row(f"{name} at the edges", call(name), given([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-30, 60.0, -60.0]), numerical=False, second=False),
+        row(
+            f"{name} at the edges",
+            call(name),
+            given([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-30, 60.0, -60.0]),
+            numerical=False,
+            second=False,
+        ),
     ]
 ROWS += [
     row("abs at zero", call("abs"), given([0.0, -1.0, 2.0]), numerical=False),
@@ -71,11 +77,25 @@ FAILS += [fails("neg", call("neg"), boolean(3), match="neg")]
 # --- two inputs ---
 
 BINARY = {"add": real, "sub": real, "mul": real, "div": real, "maximum": real, "minimum": real, "remainder": real}
-SHAPES = [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((2, 1, 3), (4, 1)), ((), (3,)), ((2, 3), ()), ((), ()), ((0, 3), (3,)), ((1, 3), (0, 1))]
+SHAPES = [
+    ((3, 4), (3, 4)),
+    ((3, 4), (4,)),
+    ((3, 1), (1, 4)),
+    ((2, 1, 3), (4, 1)),
+    ((), (3,)),
+    ((2, 3), ()),
+    ((), ()),
+    ((0, 3), (3,)),
+    ((1, 3), (0, 1)),
+]
 
 for name, kind in BINARY.items():
     # the quotient of a remainder must not be near a whole number
-    first, other = (given([[5.3, -7.4, 2.2], [-1.1, 8.6, 3.3]]), given([2.0, 3.0, -1.5])) if name == "remainder" else (kind(2, 3), kind(3))
+    first, other = (
+        (given([[5.3, -7.4, 2.2], [-1.1, 8.6, 3.3]]), given([2.0, 3.0, -1.5]))
+        if name == "remainder"
+        else (kind(2, 3), kind(3))
+    )
     ROWS += [row(f"{name} {a} {b}", call(name), kind(*a), kind(*b), numerical=name != "remainder") for a, b in SHAPES]
     ROWS += [
         row(name, call(name), first, other),
@@ -84,26 +104,65 @@ for name, kind in BINARY.items():
         row(f"Tensor.{name}", call_method(name), first, other),
         row(f"{name} of integers", call(name), integer(3, 4, low=1), integer(4, low=1)),
         row(f"{name} of an integer and a float", call(name), integer(3, 4), kind(4), numerical=name != "remainder"),
-        row(f"{name} of a float and an integer", call(name), kind(3, 4), integer(4, low=1), numerical=name != "remainder"),
+        row(
+            f"{name} of a float and an integer",
+            call(name),
+            kind(3, 4),
+            integer(4, low=1),
+            numerical=name != "remainder",
+        ),
         row(f"{name} of int32 and int64", call(name), integer(3, 4, dtype="int32"), integer(4, low=1)),
         row(f"{name} of int32 and 0-d int64", call(name), integer(3, 4, dtype="int32"), integer(low=1)),
-        row(f"{name} of float and 0-d float64", call(name), kind(3, 4), given(1.7, "float64"), numerical=name != "remainder"),
+        row(
+            f"{name} of float and 0-d float64",
+            call(name),
+            kind(3, 4),
+            given(1.7, "float64"),
+            numerical=name != "remainder",
+        ),
         row(f"{name} of integers and 0-d float", call(name), integer(3, 4), kind(), numerical=name != "remainder"),
-        row(f"{name} of uint8 and int8", call(name), integer(3, low=1, high=5, dtype="uint8"), integer(3, low=1, dtype="int8")),
+        row(
+            f"{name} of uint8 and int8",
+            call(name),
+            integer(3, low=1, high=5, dtype="uint8"),
+            integer(3, low=1, dtype="int8"),
+        ),
     ]
     FAILS += [fails(name, call(name), real(3, 4), real(3), match=rf"{name}.*\(3, 4\).*\(3,\)")]
     if name not in ("maximum", "minimum"):
         ROWS += [
             row(f"Tensor.{name}_", call_in_place(f"{name}_"), first, other),
-            row(f"Tensor.{name}_ with a number", lambda T, x, f=f"{name}_": getattr(x.clone(), f)(2.5), kind(2, 3), numerical=name != "remainder"),
-            row(f"{name} with a number", lambda T, x, f=name: getattr(T, f)(x, 2.5), kind(2, 3), numerical=name != "remainder"),
+            row(
+                f"Tensor.{name}_ with a number",
+                lambda T, x, f=f"{name}_": getattr(x.clone(), f)(2.5),
+                kind(2, 3),
+                numerical=name != "remainder",
+            ),
+            row(
+                f"{name} with a number",
+                lambda T, x, f=name: getattr(T, f)(x, 2.5),
+                kind(2, 3),
+                numerical=name != "remainder",
+            ),
             row(f"{name} of integers with an int", lambda T, x, f=name: getattr(T, f)(x, 3), integer(2, 3)),
             row(f"{name} of integers with a float", lambda T, x, f=name: getattr(T, f)(x, 2.5), integer(2, 3)),
-            *([] if name == "sub" else [row(f"{name} of bools with an int", lambda T, x, f=name: getattr(T, f)(x, 3), boolean(2, 3))]),
+            *(
+                []
+                if name == "sub"
+                else [row(f"{name} of bools with an int", lambda T, x, f=name: getattr(T, f)(x, 3), boolean(2, 3))]
+            ),
         ]
         FAILS += [
-            fails(f"Tensor.{name}_", call_in_place(f"{name}_"), real(3), real(2, 3), match=r"in place.*\(2, 3\).*\(3,\)"),
-            fails(f"Tensor.{name}_ of integers by a float", call_in_place(f"{name}_"), integer(3), real(3), match="in place.*float.*int64"),
+            fails(
+                f"Tensor.{name}_", call_in_place(f"{name}_"), real(3), real(2, 3), match=r"in place.*\(2, 3\).*\(3,\)"
+            ),
+            fails(
+                f"Tensor.{name}_ of integers by a float",
+                call_in_place(f"{name}_"),
+                integer(3),
+                real(3),
+                match="in place.*float.*int64",
+            ),
         ]
 
 ROWS += [
@@ -123,11 +182,35 @@ ROWS += [
 ]
 for mode in ("floor", "trunc", None):
     ROWS += [
-        row(f"div rounding_mode={mode}", lambda T, x, y, m=mode: T.div(x, y, rounding_mode=m), real(2, 3), real(3), numerical=mode is None),
-        row(f"div rounding_mode={mode} of integers", lambda T, x, y, m=mode: T.div(x, y, rounding_mode=m), given([7, -7, 9, -9]), given([2, 2, -4, -4])),
-        row(f"div rounding_mode={mode} by a number", lambda T, x, m=mode: x.div(0.4, rounding_mode=m), real(2, 3), numerical=mode is None),
-        row(f"div rounding_mode={mode} of integers by a float", lambda T, x, m=mode: x.div(0.4, rounding_mode=m), integer(2, 3)),
-        row(f"div rounding_mode={mode} of int32", lambda T, x, m=mode: x.div(3, rounding_mode=m), integer(2, 3, dtype="int32")),
+        row(
+            f"div rounding_mode={mode}",
+            lambda T, x, y, m=mode: T.div(x, y, rounding_mode=m),
+            real(2, 3),
+            real(3),
+            numerical=mode is None,
+        ),
+        row(
+            f"div rounding_mode={mode} of integers",
+            lambda T, x, y, m=mode: T.div(x, y, rounding_mode=m),
+            given([7, -7, 9, -9]),
+            given([2, 2, -4, -4]),
+        ),
+        row(
+            f"div rounding_mode={mode} by a number",
+            lambda T, x, m=mode: x.div(0.4, rounding_mode=m),
+            real(2, 3),
+            numerical=mode is None,
+        ),
+        row(
+            f"div rounding_mode={mode} of integers by a float",
+            lambda T, x, m=mode: x.div(0.4, rounding_mode=m),
+            integer(2, 3),
+        ),
+        row(
+            f"div rounding_mode={mode} of int32",
+            lambda T, x, m=mode: x.div(3, rounding_mode=m),
+            integer(2, 3, dtype="int32"),
+        ),
     ]
 ROWS += [
     row("floor_divide", call("floor_divide"), real(2, 3), real(3), gradient=False),
@@ -154,8 +237,20 @@ ROWS += [
     row("Tensor.pow_", call_in_place("pow_"), positive(2, 3), real(3)),
     row("pow of integers", call("pow"), integer(3), integer(3, low=0, high=4)),
     row("pow of an integer and a float", call("pow"), integer(3, low=1), real(3)),
-    row("pow at zero", call("pow"), given([0.0, 0.0, 0.0, 2.0]), given([0.0, 1.0, 2.0, 0.0]), numerical=False, second=False),
-    row("pow of negative numbers by constants", call("pow"), given([-2.0, -1.5, -0.5]), given([2.0, 3.0, -1.0], grad=False)),
+    row(
+        "pow at zero",
+        call("pow"),
+        given([0.0, 0.0, 0.0, 2.0]),
+        given([0.0, 1.0, 2.0, 0.0]),
+        numerical=False,
+        second=False,
+    ),
+    row(
+        "pow of negative numbers by constants",
+        call("pow"),
+        given([-2.0, -1.5, -0.5]),
+        given([2.0, 3.0, -1.0], grad=False),
+    ),
     row("pow of a number", lambda T, x: T.pow(2.0, x), real(2, 3)),
     row("pow of zero by a number", lambda T, x: T.pow(0.0, x), positive(2, 3), second=False),  # PyTorch: NaN
 ]
@@ -168,7 +263,15 @@ for exponent in (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.0, 3.0, 1.5):
     if exponent not in (-1, -2):
         ROWS += [row(f"pow {exponent} of integers", lambda T, x, e=exponent: T.pow(x, e), integer(2, 3, low=0))]
     if exponent in (0, 1, 2, 3, 0.5, 1.5):
-        ROWS += [row(f"Tensor.__pow__ {exponent} at zero", lambda T, x, e=exponent: x**e, given([0.0, 1.0]), numerical=False, second=exponent in (0, 1, 2, 3))]
+        ROWS += [
+            row(
+                f"Tensor.__pow__ {exponent} at zero",
+                lambda T, x, e=exponent: x**e,
+                given([0.0, 1.0]),
+                numerical=False,
+                second=exponent in (0, 1, 2, 3),
+            )
+        ]
 FAILS += [fails("pow", lambda T, x: T.pow(x, -1), integer(3), match="pow.*negative")]
 
 # --- operators, also with numbers on either side ---
@@ -181,18 +284,57 @@ for name, function in OPERATORS.items():
     smooth = name not in ("floordiv", "mod")
     grad = name != "floordiv"  # PyTorch has no derivative for //, and for % none by the divisor of a number
     ROWS += [
-        row(f"Tensor.__{name}__", lambda T, x, y, f=function: f(x, y), positive(2, 3), positive(3), numerical=smooth, gradient=grad),
-        row(f"Tensor.__{name}__ number", lambda T, x, f=function: f(x, 2.5), positive(2, 3), numerical=smooth, gradient=grad),
-        row(f"Tensor.__{name}__ int", lambda T, x, f=function: f(x, 2), positive(2, 3), numerical=smooth, gradient=grad),
-        row(f"Tensor.__r{name}__ number", lambda T, x, f=function: f(2.5, x), positive(2, 3), numerical=smooth, gradient=smooth),
-        row(f"Tensor.__{name}__ of integers", lambda T, x, y, f=function: f(x, y), integer(2, 3, low=1), integer(3, low=1, high=4)),
+        row(
+            f"Tensor.__{name}__",
+            lambda T, x, y, f=function: f(x, y),
+            positive(2, 3),
+            positive(3),
+            numerical=smooth,
+            gradient=grad,
+        ),
+        row(
+            f"Tensor.__{name}__ number",
+            lambda T, x, f=function: f(x, 2.5),
+            positive(2, 3),
+            numerical=smooth,
+            gradient=grad,
+        ),
+        row(
+            f"Tensor.__{name}__ int", lambda T, x, f=function: f(x, 2), positive(2, 3), numerical=smooth, gradient=grad
+        ),
+        row(
+            f"Tensor.__r{name}__ number",
+            lambda T, x, f=function: f(2.5, x),
+            positive(2, 3),
+            numerical=smooth,
+            gradient=smooth,
+        ),
+        row(
+            f"Tensor.__{name}__ of integers",
+            lambda T, x, y, f=function: f(x, y),
+            integer(2, 3, low=1),
+            integer(3, low=1, high=4),
+        ),
         row(f"Tensor.__r{name}__ of integers", lambda T, x, f=function: f(7, x), integer(2, 3, low=1)),
         row(f"Tensor.__r{name}__ of integers and a float", lambda T, x, f=function: f(7.5, x), integer(2, 3, low=1)),
     ]
     in_place = getattr(operator, f"i{name}")
     ROWS += [
-        row(f"Tensor.__i{name}__", lambda T, x, y, f=in_place: f(x.clone(), y), positive(2, 3), positive(3), numerical=smooth, gradient=grad),
-        row(f"Tensor.__i{name}__ number", lambda T, x, f=in_place: f(x.clone(), 2), positive(2, 3), numerical=smooth, gradient=grad),
+        row(
+            f"Tensor.__i{name}__",
+            lambda T, x, y, f=in_place: f(x.clone(), y),
+            positive(2, 3),
+            positive(3),
+            numerical=smooth,
+            gradient=grad,
+        ),
+        row(
+            f"Tensor.__i{name}__ number",
+            lambda T, x, f=in_place: f(x.clone(), 2),
+            positive(2, 3),
+            numerical=smooth,
+            gradient=grad,
+        ),
     ]
 for name in ("and", "or", "xor"):
     function, in_place = getattr(operator, f"{name}_" if name != "xor" else "xor"), getattr(operator, f"i{name}")
@@ -223,10 +365,22 @@ ROWS += [
     row("clamp at the limits", lambda T, x: T.clamp(x, -1.0, 1.0), given([-1.0, 1.0, 0.0, 2.0, -2.0]), numerical=False),
     row("clamp min above max", lambda T, x: T.clamp(x, 1.0, -1.0), real(3, 4)),
     row("clamp of NaN", lambda T, x: T.clamp(x, -1.0, 1.0), given([math.nan, 3.0]), gradient=False),
-    row("clamp by tensors", lambda T, x, a, b: T.clamp(x, a, b), real(3, 4, high=3), given([-1.1, -1.2, -1.3, -1.4]), given([[1.1], [1.2], [1.3]])),
+    row(
+        "clamp by tensors",
+        lambda T, x, a, b: T.clamp(x, a, b),
+        real(3, 4, high=3),
+        given([-1.1, -1.2, -1.3, -1.4]),
+        given([[1.1], [1.2], [1.3]]),
+    ),
     row("clamp by a tensor below", lambda T, x, a: T.clamp(x, min=a), real(3, 4), given([-1.1, -1.2, -1.3, -1.4])),
     row("clamp by a tensor above", lambda T, x, a: T.clamp(x, max=a), real(3, 4), given([-1.1, -1.2, -1.3, -1.4])),
-    row("clamp by tensors at ties", lambda T, x, a: T.clamp(x, min=a), given([1.0, 2.0]), given([1.0, 3.0]), numerical=False),
+    row(
+        "clamp by tensors at ties",
+        lambda T, x, a: T.clamp(x, min=a),
+        given([1.0, 2.0]),
+        given([1.0, 3.0]),
+        numerical=False,
+    ),
     row("clamp of integers", lambda T, x: T.clamp(x, -2, 3), integer(3, 4)),
     row("clamp of integers by a float", lambda T, x: T.clamp(x, max=1.5), integer(3, 4)),
     row("clamp 0-d", lambda T, x: T.clamp(x, -0.1, 0.1), real()),
@@ -287,7 +441,11 @@ for name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
     ROWS += [
         row(name, call(name), integer(3, 4), integer(4)),
         row(f"{name} of bools", call(name), boolean(3, 4), boolean(4)),
-        row(f"{name} of uint8 and a number", lambda T, x, f=name: getattr(T, f)(x, 5), integer(3, low=0, high=200, dtype="uint8")),
+        row(
+            f"{name} of uint8 and a number",
+            lambda T, x, f=name: getattr(T, f)(x, 5),
+            integer(3, low=0, high=200, dtype="uint8"),
+        ),
         row(f"Tensor.{name}", call_method(name), integer(3, 4), integer(4)),
         row(f"Tensor.{name}_", call_in_place(f"{name}_"), integer(3, 4), integer(4)),
     ]

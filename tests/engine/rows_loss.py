@@ -117,7 +117,9 @@ ROWS += [
     ),
     row(
         "nn.functional.binary_cross_entropy_with_logits loud, pos_weight",
-        lambda T, x, t: T.nn.functional.binary_cross_entropy_with_logits(x, t, pos_weight=T.tensor(3.0, dtype=x.dtype, device=x.device)),
+        lambda T, x, t: T.nn.functional.binary_cross_entropy_with_logits(
+            x, t, pos_weight=T.tensor(3.0, dtype=x.dtype, device=x.device)
+        ),
         given([300.0, -300.0, 0.0]),
         given([0.0, 1.0, 0.5], grad=False),
     ),

@@ -17,7 +17,18 @@ def call_method(name, *args, **kwargs):
 
 # --- what every reduction over any dimensions does ---
 
-SEVERAL = {"sum": {}, "mean": {}, "amax": {}, "amin": {}, "var": {}, "std": {}, "norm": {}, "logsumexp": {}, "all": {}, "any": {}}
+SEVERAL = {
+    "sum": {},
+    "mean": {},
+    "amax": {},
+    "amin": {},
+    "var": {},
+    "std": {},
+    "norm": {},
+    "logsumexp": {},
+    "all": {},
+    "any": {},
+}
 WHOLE = [name for name in SEVERAL if name != "logsumexp"]  # logsumexp needs a dim
 
 for name in SEVERAL:
@@ -30,20 +41,44 @@ for name in SEVERAL:
         row(f"{name} dim keepdim", call(name, **keyword, dim=1, keepdim=True), real(3, 4)),
         row(f"{name} dims keepdim", call(name, **keyword, dim=(0, 2), keepdim=True), real(2, 3, 2)),
         row(f"{name} 0-d over dim 0", call(name, **keyword, dim=0), real(), gradient=name not in ("var", "std")),
-        row(f"{name} 0-d over dim -1 keepdim", call(name, **keyword, dim=-1, keepdim=True), real(), gradient=name not in ("var", "std")),
-        row(f"{name} of a dim of size 1", call(name, **keyword, dim=1), real(3, 1), numerical=name not in ("var", "std"), second=name not in ("var", "std")),
+        row(
+            f"{name} 0-d over dim -1 keepdim",
+            call(name, **keyword, dim=-1, keepdim=True),
+            real(),
+            gradient=name not in ("var", "std"),
+        ),
+        row(
+            f"{name} of a dim of size 1",
+            call(name, **keyword, dim=1),
+            real(3, 1),
+            numerical=name not in ("var", "std"),
+            second=name not in ("var", "std"),
+        ),
         row(f"Tensor.{name}", call_method(name, **keyword, dim=0), real(3, 4)),
     ]
     FAILS += [
         fails(name, call(name, **keyword, dim=2), real(3, 4), match=rf"{name}: dim 2.*\[-2, 1\]"),
         fails(f"{name} twice", call(name, **keyword, dim=(0, 0)), real(3, 4), match=f"{name}.*twice"),
-        fails(f"{name} along a string", call(name, **keyword, dim="a"), real(3, 4), match=f"{name}.*str", raises=TypeError),
+        fails(
+            f"{name} along a string", call(name, **keyword, dim="a"), real(3, 4), match=f"{name}.*str", raises=TypeError
+        ),
     ]
     if name not in ("amax", "amin"):
-        ROWS += [row(f"{name} over an empty dim", call(name, **keyword, dim=1), real(3, 0), gradient=name not in ("var", "std", "mean"))]
+        ROWS += [
+            row(
+                f"{name} over an empty dim",
+                call(name, **keyword, dim=1),
+                real(3, 0),
+                gradient=name not in ("var", "std", "mean"),
+            )
+        ]
     ROWS += [row(f"{name} of empty over a dim that is not", call(name, **keyword, dim=1), real(0, 3))]
     if name != "norm":
-        ROWS += [row(f"{name} axis and keepdims", call(name, axis=1, keepdims=True), real(3, 4))] if name != "logsumexp" else []
+        ROWS += (
+            [row(f"{name} axis and keepdims", call(name, axis=1, keepdims=True), real(3, 4))]
+            if name != "logsumexp"
+            else []
+        )
 for name in WHOLE:
     ROWS += [
         row(name, call(name), real(3, 4)),
@@ -54,10 +89,19 @@ for name in WHOLE:
     if name not in ("amax", "amin"):
         ROWS += [row(f"{name} of empty", call(name), real(0, 3), gradient=name not in ("var", "std", "mean"))]
     if name != "norm":
-        ROWS += [row(f"{name} dim=() is all", call(name, dim=()), real(3, 4), gradient=name not in ("var", "std"))] if name not in ("all", "any") else []
+        ROWS += (
+            [row(f"{name} dim=() is all", call(name, dim=()), real(3, 4), gradient=name not in ("var", "std"))]
+            if name not in ("all", "any")
+            else []
+        )
 for name in ("amax", "amin"):
     ROWS += [
-        row(f"{name} at ties", call(name, dim=1), given([[1.0, 3.0, 3.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0, 2.0]]), numerical=False),
+        row(
+            f"{name} at ties",
+            call(name, dim=1),
+            given([[1.0, 3.0, 3.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0, 2.0]]),
+            numerical=False,
+        ),
         row(f"{name} of integers", call(name, dim=1), integer(3, 4)),
         row(f"{name} of bools", call(name, dim=1), boolean(3, 4)),
         row(f"{name} of NaN", call(name, dim=1), given([[1.0, math.nan], [2.0, 1.0]]), gradient=False),
@@ -68,7 +112,10 @@ for name in ("amax", "amin"):
 # --- sums, means, products ---
 
 for dtype in ("int64", "int32", "uint8"):
-    ROWS += [row(f"{name} of {dtype}", call(name, dim=0), integer(3, 4, low=0, dtype=dtype)) for name in ("sum", "prod", "cumsum", "all", "any", "logsumexp")]
+    ROWS += [
+        row(f"{name} of {dtype}", call(name, dim=0), integer(3, 4, low=0, dtype=dtype))
+        for name in ("sum", "prod", "cumsum", "all", "any", "logsumexp")
+    ]
 ROWS += [row(f"{name} of bools", call(name, dim=0), boolean(3, 4)) for name in ("sum", "prod", "cumsum", "all", "any")]
 ROWS += [
     row("sum with a dtype", lambda T, x: T.sum(x, dtype=T.float64), given([1.0, 2.0], "float32"), numerical=False),
@@ -114,7 +161,13 @@ for name in ("var", "std"):
         row(f"{name} dim unbiased keepdim", call(name, 1, True, True), real(3, 4)),
         row(f"{name} correction=0", call(name, dim=0, correction=0), real(3, 4)),
         row(f"{name} correction=2", call(name, dim=(0, 1), correction=2, keepdim=True), real(3, 4)),
-        row(f"{name} where all are equal", call(name, dim=1), given([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]]), numerical=False, second=name == "var"),
+        row(
+            f"{name} where all are equal",
+            call(name, dim=1),
+            given([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]]),
+            numerical=False,
+            second=name == "var",
+        ),
         row(f"{name} with a large mean", call(name), given([10001.0, 10002.0, 10003.5]), tolerance=10),
     ]
 
@@ -131,7 +184,13 @@ ROWS += [
     row("norm p=1 of zeros", call("norm", 1, 1), given([[3.0, 0.0], [0.0, 0.0]]), numerical=False),
     row("norm p=3 of zeros", call("norm", 3, 1), given([[3.0, 0.0], [0.0, 0.0]]), numerical=False, second=False),
     row("norm p=inf at ties", call("norm", math.inf, 1), given([[3.0, -3.0, 1.0], [1.0, 2.0, 0.0]]), numerical=False),
-    row("norm with a dtype", lambda T, x: T.norm(x, dtype=T.float64), given([3.0, 4.0], "float32"), numerical=False, tolerance=1e3),
+    row(
+        "norm with a dtype",
+        lambda T, x: T.norm(x, dtype=T.float64),
+        given([3.0, 4.0], "float32"),
+        numerical=False,
+        tolerance=1e3,
+    ),
 ]
 FAILS += [fails("norm p=nuc", call("norm", "nuc"), real(3, 4), match="norm.*nuc", raises=NotImplementedError)]
 
@@ -139,7 +198,12 @@ FAILS += [fails("norm p=nuc", call("norm", "nuc"), real(3, 4), match="norm.*nuc"
 
 ROWS += [
     row("logsumexp of large numbers", call("logsumexp", 1), given([[1000.0, 1000.0], [-1000.0, -1001.0]])),
-    row("logsumexp with infinities", call("logsumexp", 1), given([[-math.inf, 1.0], [-math.inf, -math.inf], [math.inf, 0.0]]), gradient=False),
+    row(
+        "logsumexp with infinities",
+        call("logsumexp", 1),
+        given([[-math.inf, 1.0], [-math.inf, -math.inf], [math.inf, 0.0]]),
+        gradient=False,
+    ),
     row("logsumexp where one is impossible", call("logsumexp", 1), given([[-math.inf, 1.0, 2.0]]), numerical=False),
     row("Tensor.logsumexp keepdim", call_method("logsumexp", -1, True), real(2, 3)),
 ]
@@ -158,7 +222,11 @@ for name in ("max", "min"):
         row(f"{name} of integers", call(name, 0), integer(3, 4)),
         row(f"{name} of bools", call(name, 0), boolean(3, 4)),
         row(f"{name} of NaN", call(name, 1), given([[1.0, math.nan, 2.0], [2.0, 1.0, 0.0]]), gradient=False),
-        row(f"{name} fields", lambda T, x, f=name: (getattr(T, f)(x, 1).values, getattr(T, f)(x, dim=1).indices), real(3, 4)),
+        row(
+            f"{name} fields",
+            lambda T, x, f=name: (getattr(T, f)(x, 1).values, getattr(T, f)(x, dim=1).indices),
+            real(3, 4),
+        ),
         row(f"{name} of empty over a dim that is not", call(name, 1), real(0, 3)),
         row(f"{name} of two", lambda T, x, y, f=name: getattr(T, f)(x, y), real(2, 3), real(3)),
         row(f"{name} of two by name", lambda T, x, y, f=name: getattr(T, f)(x, other=y), real(2, 3), real(3)),

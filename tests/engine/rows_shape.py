@@ -220,4 +220,3 @@ FAILS = [
     fails("meshgrid indexing", lambda T, x: T.meshgrid(x, indexing="yx"), real(2), match="meshgrid.*indexing"),
 ]
 # fmt: on
-

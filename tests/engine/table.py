@@ -61,7 +61,10 @@ def given(values, dtype=None, grad=None):
     """Exactly these values: ties, zeros, NaN; floats in the row's dtype unless one is given."""
     array = np.array(values, dtype)
     floating = array.dtype.kind == "f"
-    return Input(lambda _, row_dtype: array.astype(row_dtype) if floating and dtype is None else array.copy(), floating if grad is None else grad)
+    return Input(
+        lambda _, row_dtype: array.astype(row_dtype) if floating and dtype is None else array.copy(),
+        floating if grad is None else grad,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

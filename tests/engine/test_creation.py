@@ -32,7 +32,15 @@ def test_the_default_dtype_decides_for_floats():
     assert framework.get_default_dtype() == framework.float32
     framework.set_default_dtype(framework.float64)
     try:
-        made = [framework.tensor(1.5), framework.zeros(2), framework.rand(2), framework.arange(0, 1, 0.5), framework.tensor([1]) / 2, framework.tensor([1]).exp(), framework.tensor([1]) * 0.5]
+        made = [
+            framework.tensor(1.5),
+            framework.zeros(2),
+            framework.rand(2),
+            framework.arange(0, 1, 0.5),
+            framework.tensor([1]) / 2,
+            framework.tensor([1]).exp(),
+            framework.tensor([1]) * 0.5,
+        ]
         assert {x.dtype for x in made} == {framework.float64}
     finally:
         framework.set_default_dtype(framework.float32)
@@ -42,20 +50,67 @@ def test_the_default_dtype_decides_for_floats():
 
 def test_what_shares_memory_and_what_copies():
     array = np.arange(3.0)
-    for sharing in (framework.from_numpy(array), framework.as_tensor(array), framework.asarray(array), Tensor(array), framework.from_dlpack(array)):
+    for sharing in (
+        framework.from_numpy(array),
+        framework.as_tensor(array),
+        framework.asarray(array),
+        Tensor(array),
+        framework.from_dlpack(array),
+    ):
         assert sharing.array is array or np.shares_memory(sharing.array, array)
-    for copying in (framework.tensor(array), framework.asarray(array, copy=True), framework.as_tensor(array, dtype=framework.float32)):
+    for copying in (
+        framework.tensor(array),
+        framework.asarray(array, copy=True),
+        framework.as_tensor(array, dtype=framework.float32),
+    ):
         assert not np.shares_memory(copying.array, array)
     x = framework.ones(3, requires_grad=True)
     assert framework.as_tensor(x) is x and framework.asarray(x) is x
     copied = framework.tensor(x)
     assert copied.is_leaf and not copied.requires_grad and not np.shares_memory(copied.array, x.array)
-    for view in (x.detach(), x.data, x.view(3, 1), x.reshape(1, 3), x.expand(2, 3), x.T, x[1:], x.flatten(), x.squeeze(), x.unsqueeze(0), x.contiguous(), x.cpu(), x.float()):
+    for view in (
+        x.detach(),
+        x.data,
+        x.view(3, 1),
+        x.reshape(1, 3),
+        x.expand(2, 3),
+        x.T,
+        x[1:],
+        x.flatten(),
+        x.squeeze(),
+        x.unsqueeze(0),
+        x.contiguous(),
+        x.cpu(),
+        x.float(),
+    ):
         assert np.shares_memory(view.array, x.array)
     matrix = framework.ones(2, 3)
-    for view in (matrix.t(), matrix.mT, matrix.transpose(0, 1), matrix.permute(1, 0), matrix.movedim(0, 1), matrix.diagonal(), matrix.chunk(2)[0], matrix.split(1)[1], matrix.unbind()[0], matrix.narrow(1, 0, 2)):
+    for view in (
+        matrix.t(),
+        matrix.mT,
+        matrix.transpose(0, 1),
+        matrix.permute(1, 0),
+        matrix.movedim(0, 1),
+        matrix.diagonal(),
+        matrix.chunk(2)[0],
+        matrix.split(1)[1],
+        matrix.unbind()[0],
+        matrix.narrow(1, 0, 2),
+    ):
         assert np.shares_memory(view.array, matrix.array)
-    for copy in (x.clone(), x.repeat(2), x.repeat(1), framework.tile(x, (1,)), x.flip(0), x.roll(0, 0), framework.cat([x]), framework.stack([x]), x.to(framework.float32, copy=True), framework.diag(matrix), x.repeat_interleave(1)):
+    for copy in (
+        x.clone(),
+        x.repeat(2),
+        x.repeat(1),
+        framework.tile(x, (1,)),
+        x.flip(0),
+        x.roll(0, 0),
+        framework.cat([x]),
+        framework.stack([x]),
+        x.to(framework.float32, copy=True),
+        framework.diag(matrix),
+        x.repeat_interleave(1),
+    ):
         assert not np.shares_memory(copy.array, x.array) and not np.shares_memory(copy.array, matrix.array)
 
 
@@ -69,7 +124,17 @@ def test_views_can_be_written_to():
 
 def test_nothing_is_recorded_for_what_changes_nothing():
     x = framework.ones(2, 3, requires_grad=True) * 2
-    for same in (x.reshape(2, 3), x.view(2, 3), x.expand(2, 3), x.to(framework.float32), x.float(), x.contiguous(), x.cpu(), x.squeeze(), x.flatten(1)):
+    for same in (
+        x.reshape(2, 3),
+        x.view(2, 3),
+        x.expand(2, 3),
+        x.to(framework.float32),
+        x.float(),
+        x.contiguous(),
+        x.cpu(),
+        x.squeeze(),
+        x.flatten(1),
+    ):
         assert same.grad_fn is x.grad_fn
     for constant in (framework.zeros_like(x), x.detach() * 2, x.argmax(), x > 0, x.sort().indices, x.new_zeros(2)):
         assert constant.grad_fn is None and not constant.requires_grad

@@ -30,7 +30,9 @@ def check(row, move):
     if not (row.gradient and compare.differentiable(expected) and any(x.requires_grad for x in here)):
         return
     seeds = compare.seeds(expected)
-    for a, b in zip(derivatives(there, found, seeds, move), derivatives(here, expected, seeds, lambda array: array), strict=True):
+    for a, b in zip(
+        derivatives(there, found, seeds, move), derivatives(here, expected, seeds, lambda array: array), strict=True
+    ):
         same(a, b)
 
 
@@ -43,7 +45,11 @@ def derivatives(inputs, outputs, seeds, move):
     gs = [Tensor(move(g.copy()), True) for g in seeds]
     recorded = grad(outputs, wanted, gs, create_graph=True, **options)
     numbers = np.random.Generator(np.random.PCG64(3))
-    terms = [(g * Tensor(move(np.asarray(numbers.standard_normal(g.shape))))).sum() for g in recorded if g is not None and g.requires_grad]
+    terms = [
+        (g * Tensor(move(np.asarray(numbers.standard_normal(g.shape))))).sum()
+        for g in recorded
+        if g is not None and g.requires_grad
+    ]
     second = grad(terms, [*wanted, *gs], **options) if terms else ()
     return [*plain, *recorded, *second]
 
@@ -53,7 +59,9 @@ def same(a, b):
     if isinstance(b, Tensor):
         assert type(a.array) is not np.ndarray, "the result came back as a NumPy array"
         assert a.shape == b.shape and a.dtype == b.dtype
-        np.testing.assert_allclose(a.array.get().astype(float), b.array.astype(float), *compare.TOLERANCE.get(str(b.dtype), (0, 0)))
+        np.testing.assert_allclose(
+            a.array.get().astype(float), b.array.astype(float), *compare.TOLERANCE.get(str(b.dtype), (0, 0))
+        )
     elif b is not None:
         assert a == b or isinstance(b, float) and a == pytest.approx(b)
 
@@ -104,7 +112,14 @@ def test_tensors_are_made_on_the_device_asked_for(elsewhere):
 
 def test_mixing_devices_is_an_error(elsewhere):
     x, y = framework.ones(2), framework.ones(2, device="cuda")
-    for mix in (lambda: x + y, lambda: y * x, lambda: framework.cat([x, y]), lambda: framework.where(x > 0, x, y), lambda: x @ y, lambda: x.clone().add_(y)):
+    for mix in (
+        lambda: x + y,
+        lambda: y * x,
+        lambda: framework.cat([x, y]),
+        lambda: framework.where(x > 0, x, y),
+        lambda: x @ y,
+        lambda: x.clone().add_(y),
+    ):
         with pytest.raises((RuntimeError, TypeError), match="cuda|NumPy|numpy"):
             mix()
 

@@ -68,7 +68,14 @@ def test_gradients_flow_through_a_chain_of_writes():
 
 @pytest.mark.parametrize(
     "use",
-    [lambda y: y * y, lambda y: y.log(), lambda y: y.sin(), lambda y: framework.where(y > 0, y, 2 * y) * y, lambda y: y.std(), lambda y: y.logsumexp(0)],
+    [
+        lambda y: y * y,
+        lambda y: y.log(),
+        lambda y: y.sin(),
+        lambda y: framework.where(y > 0, y, 2 * y) * y,
+        lambda y: y.std(),
+        lambda y: y.logsumexp(0),
+    ],
 )
 def test_overwriting_what_backward_needs_is_an_error(use):
     x = leaf(1.0, 2.0)
@@ -79,7 +86,9 @@ def test_overwriting_what_backward_needs_is_an_error(use):
         z.sum().backward()
 
 
-@pytest.mark.parametrize("use", [lambda y: y.exp(), lambda y: y.tanh(), lambda y: y.sqrt(), lambda y: y.sigmoid(), lambda y: y.amax()])
+@pytest.mark.parametrize(
+    "use", [lambda y: y.exp(), lambda y: y.tanh(), lambda y: y.sqrt(), lambda y: y.sigmoid(), lambda y: y.amax()]
+)
 def test_overwriting_a_saved_result_through_detach_is_an_error(use):
     x = leaf(1.0, 2.0)
     z = use(x * 1)
@@ -88,7 +97,9 @@ def test_overwriting_a_saved_result_through_detach_is_an_error(use):
         z.sum().backward()
 
 
-@pytest.mark.parametrize("use", [lambda y: y + 1, lambda y: y * 3, lambda y: y.sum(), lambda y: framework.cat([y, y]), lambda y: y.mean()])
+@pytest.mark.parametrize(
+    "use", [lambda y: y + 1, lambda y: y * 3, lambda y: y.sum(), lambda y: framework.cat([y, y]), lambda y: y.mean()]
+)
 def test_overwriting_what_backward_does_not_need_is_none(use):
     x = leaf(1.0, 2.0)
     y = x.clone()
@@ -100,7 +111,14 @@ def test_overwriting_what_backward_does_not_need_is_none(use):
 
 def test_a_view_of_what_requires_grad_is_not_written_to():
     y = leaf(1.0, 2.0, 3.0) * 1
-    for view in (y.view(3, 1), y[1:], y.reshape(1, 3), y.unsqueeze(0), y.expand(3), y.diagonal() if y.ndim > 1 else y.squeeze()):
+    for view in (
+        y.view(3, 1),
+        y[1:],
+        y.reshape(1, 3),
+        y.unsqueeze(0),
+        y.expand(3),
+        y.diagonal() if y.ndim > 1 else y.squeeze(),
+    ):
         with pytest.raises(RuntimeError, match="view.*out of place"):
             view.add_(1)
 
@@ -136,7 +154,11 @@ def test_overlapping_reads_and_writes_use_the_old_values():
 
 def test_a_write_that_fails_changes_nothing():
     x = framework.ones(3)
-    for bad in (lambda: x.add_(framework.ones(2, 3)), lambda: x.add_(framework.ones(4)), lambda: x.copy_(framework.ones(4))):
+    for bad in (
+        lambda: x.add_(framework.ones(2, 3)),
+        lambda: x.add_(framework.ones(4)),
+        lambda: x.copy_(framework.ones(4)),
+    ):
         with pytest.raises(RuntimeError):
             bad()
     np.testing.assert_array_equal(x.array, 1)

@@ -33,7 +33,21 @@ TENSOR_ELSEWHERE = {
     },
 }  # fmt: skip
 # What the engine itself needs of a Tensor and PyTorch's has not.
-OWN = {"array", "needs_grad", "node", "version", "view_at", "hooks", "cell", "edge", "accumulate", "write", "rebase", "astype", "check_writable"}
+OWN = {
+    "array",
+    "needs_grad",
+    "node",
+    "version",
+    "view_at",
+    "hooks",
+    "cell",
+    "edge",
+    "accumulate",
+    "write",
+    "rebase",
+    "astype",
+    "check_writable",
+}
 
 
 def names(groups):
@@ -43,7 +57,11 @@ def names(groups):
 def tensor_names():
     """Every method, property and operator of Tensor."""
     ordinary = {"__dict__", "__module__", "__slots__", "__weakref__", "__doc__"}
-    return {name for name in dir(Tensor) if not name.startswith("_") or name.startswith("__") and name not in {*dir(object), *ordinary}}
+    return {
+        name
+        for name in dir(Tensor)
+        if not name.startswith("_") or name.startswith("__") and name not in {*dir(object), *ordinary}
+    }
 
 
 def resolve(path):
@@ -75,7 +93,12 @@ def words(thing, seen):
         return {word for part in thing for word in words(part, seen)}
     if isinstance(thing, types.FunctionType) and thing not in seen:
         seen.add(thing)
-        parts = [thing.__code__, *(cell.cell_contents for cell in thing.__closure__ or ()), *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+        parts = [
+            thing.__code__,
+            *(cell.cell_contents for cell in thing.__closure__ or ()),
+            *(thing.__defaults__ or ()),
+            *(thing.__kwdefaults__ or {}).values(),
+        ]
         found = {word for part in parts for word in words(part, seen)}
         helpers = [thing.__globals__.get(name) for name in found]
         return found.union(*(words(helper, seen) for helper in helpers if isinstance(helper, types.FunctionType)))
@@ -92,7 +115,11 @@ def test_every_row_calls_what_it_names():
 
 @pytest.mark.parametrize(
     "where, listed",
-    [("framework", set(framework.__all__) - names(ELSEWHERE)), ("nn.functional", set(F.__all__)), ("Tensor", tensor_names() - names(TENSOR_ELSEWHERE) - OWN)],
+    [
+        ("framework", set(framework.__all__) - names(ELSEWHERE)),
+        ("nn.functional", set(F.__all__)),
+        ("Tensor", tensor_names() - names(TENSOR_ELSEWHERE) - OWN),
+    ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_public_name_has_a_row(where, listed):

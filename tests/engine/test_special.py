@@ -9,7 +9,9 @@ import scipy.special
 import framework
 from framework.ops.special import fast_erf
 
-LINE = np.concatenate([np.linspace(-8, 8, 1_000_001), np.logspace(-38, 38, 2001), -np.logspace(-38, 38, 2001)]).astype(np.float32)
+LINE = np.concatenate([np.linspace(-8, 8, 1_000_001), np.logspace(-38, 38, 2001), -np.logspace(-38, 38, 2001)]).astype(
+    np.float32
+)
 
 
 def test_float32_erf_is_within_its_bound():

@@ -34,7 +34,9 @@ def test_value_and_gradient_are_pytorchs(row, dtype):
         else:
             assert (a.shape, compare.dtype_of(a)) == (b.shape, compare.dtype_of(b))
         if isinstance(b, torch.Tensor):
-            assert a.requires_grad == b.requires_grad, f"output {position}: requires_grad={a.requires_grad}, PyTorch {b.requires_grad}"
+            assert a.requires_grad == b.requires_grad, (
+                f"output {position}: requires_grad={a.requires_grad}, PyTorch {b.requires_grad}"
+            )
     if not row.gradient or not compare.differentiable(theirs) or not any(x.requires_grad for x in ys):
         return
     seeds = compare.seeds(theirs)
@@ -43,10 +45,18 @@ def test_value_and_gradient_are_pytorchs(row, dtype):
     expected = compare.first(ys, theirs, [torch.from_numpy(np.asarray(g)) for g in seeds])
     for position, (a, b, c) in enumerate(zip(found, expected, again)):
         compare.close(a, b, f"gradient of input {position}", row.tolerance, dtype)
-        np.testing.assert_array_equal(a.array, c.array, err_msg="a second backward differs: backward changed what was saved")
-    held = [g.array for g in found] + [x.array for x in xs] + [y.array for y in compare.differentiable(ours) if not is_view(y, xs)]
+        np.testing.assert_array_equal(
+            a.array, c.array, err_msg="a second backward differs: backward changed what was saved"
+        )
+    held = (
+        [g.array for g in found]
+        + [x.array for x in xs]
+        + [y.array for y in compare.differentiable(ours) if not is_view(y, xs)]
+    )
     for (i, a), (j, b) in itertools.combinations(enumerate(held), 2):
-        assert i >= len(found) or not np.shares_memory(a, b), f"gradient {i} shares memory with number {j} of gradients, inputs, outputs"
+        assert i >= len(found) or not np.shares_memory(a, b), (
+            f"gradient {i} shares memory with number {j} of gradients, inputs, outputs"
+        )
 
 
 def is_view(y, xs):
@@ -103,7 +113,9 @@ def agree(function, gradients, direction, what, step=1e-6):
     terms = [(g.array * v).ravel() for g, v in zip(gradients, direction) if g is not None]
     expected, scale = sum(float(t.sum()) for t in terms), sum(float(np.abs(t).sum()) for t in terms)
     measured = (function(step) - function(-step)) / (2 * step)
-    assert abs(measured - expected) <= 1e-6 * (1 + scale), f"{what} along a direction is {expected}, central differences give {measured}"
+    assert abs(measured - expected) <= 1e-6 * (1 + scale), (
+        f"{what} along a direction is {expected}, central differences give {measured}"
+    )
 
 
 def spaced(array):

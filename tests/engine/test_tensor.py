@@ -26,7 +26,12 @@ def test_facts_are_pytorchs(name):
     ):  # fmt: skip
         if x.numel() or fact != "stride":  # NumPy's strides of an empty array are 0
             assert getattr(x, fact)() == getattr(y, fact)(), fact
-    assert x.shape == y.shape and x.size() == y.size() and str(x.device) == str(y.device) and f"torch.{x.dtype}" == str(y.dtype)
+    assert (
+        x.shape == y.shape
+        and x.size() == y.size()
+        and str(x.device) == str(y.device)
+        and f"torch.{x.dtype}" == str(y.dtype)
+    )
     assert (x.grad is None) == (y.grad is None) and x.grad_fn is None
     if x.ndim:
         assert len(x) == len(y) and x.size(-1) == y.size(-1)
@@ -80,9 +85,21 @@ def test_to_numpy_and_back():
 
 def test_numpys_functions_on_tensors_are_the_engines():
     x = framework.tensor([1.0, 2.0], requires_grad=True)
-    for result in (np.exp(x), np.add(x, 1), np.where(x > 1, x, x), np.multiply(2.0, x), np.ones(2, np.float32) * x, np.float32(2) * x):
+    for result in (
+        np.exp(x),
+        np.add(x, 1),
+        np.where(x > 1, x, x),
+        np.multiply(2.0, x),
+        np.ones(2, np.float32) * x,
+        np.float32(2) * x,
+    ):
         assert isinstance(result, Tensor) and result.requires_grad
-    for refused in (lambda: np.arctan(x), lambda: np.median(x), lambda: np.add.reduce(x), lambda: np.add(np.ones(2), 1, out=x)):
+    for refused in (
+        lambda: np.arctan(x),
+        lambda: np.median(x),
+        lambda: np.add.reduce(x),
+        lambda: np.add(np.ones(2), 1, out=x),
+    ):
         with pytest.raises(TypeError):
             refused()
 
