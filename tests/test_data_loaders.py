@@ -291,7 +291,7 @@ def test_sine_is_waves_and_the_same_waves_one_step_on():
 @pytest.mark.data
 def test_imdb_is_the_original():
     data = load("imdb")
-    assert [split.x.shape for split in (data.train, data.valid, data.test)] == [(n, 250) for n in (22500, 2500, 25000)]
+    assert [split.x.shape for split in (data.train, data.valid, data.test)] == [(n, 400) for n in (22500, 2500, 25000)]
     assert len(data.tokens) == 10_000 and data.tokens[:4] == ("<pad>", "<unk>", "the", ".")
     labels = np.concatenate([data.train.y, data.valid.y])
     assert np.bincount(labels).tolist() == np.bincount(data.test.y).tolist() == [12500, 12500]

@@ -231,7 +231,7 @@ IMDB_REVIEWS_SHA256 = (
     "d03356c1c6cd49cfa743c0f81bb059acbf277891afc193c56e4459c39402df6d"  # of all, in the order of imdb_reviews
 )
 IMDB_FOLDER = "aclImdb"
-IMDB_TOKENS, IMDB_LENGTH = 10_000, 250  # words in the vocabulary; the tokens kept of a review, its last ones
+IMDB_TOKENS, IMDB_LENGTH = 10_000, 400  # words in the vocabulary; the tokens kept of a review, its last ones
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ class TextDataset(Dataset):
 
 @dataset("imdb")
 def imdb() -> TextDataset:
-    """Film reviews, the last 250 tokens of each: ids (N, 250) int64, 0 after a review's end; labels (N,) int64, 1 is praise.
+    """Film reviews, the last 400 tokens of each: ids (N, 400) int64, 0 after a review's end; labels (N,) int64, 1 is praise.
 
     Maas et al. 2011, "Learning word vectors for sentiment analysis". 22,500 / 2,500 / 25,000 examples. Lower-case words and
     punctuation marks are tokens; those that are not among the 10,000 most frequent of the training split are 1, <unk>.
