@@ -305,26 +305,15 @@ class General(Op):
             None if f is None else tuple(self.names.index(name) for name in _names(f)[1:]) for f in derivatives
         ]
         self.returns_saved = "saved" in self.names
+        self.save = self._saver(settings)
 
-    def save(self, arrays, y, saved, static):
-        """The values that the derivative names, in the order of self.names."""
-        values = []
-        for name in self.names:
-            if name in static:
-                values.append(static[name])
-            elif name in self.inputs:
-                values.append(arrays[self.inputs.index(name)])
-            elif name == "y":
-                values.append(y)
-            elif name == "saved":
-                values.append(saved)
-            elif name == "needs":
-                values.append(None)
-            elif name == self.rest:
-                values.append(tuple(arrays[len(self.inputs) :]))
-            else:
-                values.append(arrays[self.inputs.index(name.removesuffix("_shape"))].shape)
-        return values
+    def _saver(self, settings):
+        """A function that collects the values the derivative names, in the order of self.names; written out once, here."""
+        where = {name: f"static[{name!r}]" for name in settings} | {"y": "y", "saved": "saved", "needs": "None"}
+        for i, name in enumerate(self.inputs):
+            where |= {name: f"arrays[{i}]", f"{name}_shape": f"arrays[{i}].shape"}
+        where[self.rest] = f"tuple(arrays[{len(self.inputs)}:])"
+        return eval(f"lambda arrays, y, saved, static: [{', '.join(where[name] for name in self.names)}]")
 
     def saved_inputs(self):
         """Positions of the inputs whose arrays are saved; from the first variadic one on where those are."""
@@ -396,7 +385,7 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
     """
     op = General(name, forward, vjps, backward, composite, view, broadcasts)
     saved_positions, saves_rest = op.saved_inputs()
-    first_rest = len(op.inputs)
+    first_rest, saves_y = len(op.inputs), "y" in op.names
 
     def apply(*inputs, **static):
         arrays, needs, found = [], False, False
@@ -408,25 +397,30 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
             else:
                 arrays.append(x)
         y = op.forward(*arrays, **static)
-        y, saved = y if op.returns_saved else (y, None)
+        saved = None
+        if op.returns_saved:
+            y, saved = y
         if not found:
             return y
-        several = y.__class__ is tuple
         recorded = needs and grad_mode.enabled
-        results = tuple(Tensor(part, recorded) for part in y) if several else (Tensor(y, recorded),)
-        if op.view and _shares_memory(results[0].array, arrays[0]):
-            results[0].version = cell = inputs[0].cell()
-            results[0].view_at = cell[1]
+        if several := y.__class__ is tuple:
+            results = tuple([Tensor(part, recorded) for part in y])
+            result = results[0]
+        else:
+            results = result = Tensor(y, recorded)
+        first = result.array
+        if op.view and _shares_memory(first, arrays[0]):
+            result.version = cell = inputs[0].cell()
+            result.view_at = cell[1]
         if not recorded:
-            return results if several else results[0]
-        versions = [
-            (cell := inputs[i].cell(), cell[0])
-            for i in ([*saved_positions, *range(first_rest, len(inputs))] if saves_rest else saved_positions)
-            if isinstance(inputs[i], Tensor)
-        ]
-        first = results[0].array
-        if "y" in op.names:
-            versions.append((results[0].cell(), 0))
+            return results
+        versions = ()
+        for i in (*saved_positions, *range(first_rest, len(inputs))) if saves_rest else saved_positions:
+            if isinstance(inputs[i], Tensor):
+                cell = inputs[i].cell()
+                versions += ((cell, cell[0]),)
+        if saves_y:
+            versions += ((result.cell(), 0),)
         fix = None
         if op.broadcasts and any(
             isinstance(x, Tensor) and x.needs_grad and (x.array.shape != first.shape or x.array.dtype != first.dtype)
@@ -434,10 +428,10 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
         ):
             fix = [(x.array.shape, x.array.dtype) if isinstance(x, Tensor) else None for x in inputs]
         edges = tuple([x.edge() if isinstance(x, Tensor) else None for x in inputs])
-        node = Node(op, edges, op.save(arrays, first, saved, static), tuple(versions), fix, first.shape, first.dtype)
+        node = Node(op, edges, op.save(arrays, first, saved, static), versions, fix, first.shape, first.dtype)
         if not several:
-            results[0].node = node
-            return results[0]
+            result.node = node
+            return result
         for position, result in enumerate(results):
             if result.array.dtype.kind == "f":
                 result.node = pick(node, position, len(results), result.array)
