@@ -24,7 +24,10 @@ from .define import op
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
-BLOCK = 1 << 19  # elements of columns built at a time: 2 MB in float32, what a core's cache holds
+BLOCK, SPAN = (
+    1 << 19,
+    1 << 12,
+)  # elements, and columns, that are worked on at a time: 2 MB in float32, what a core's cache holds
 
 
 class Geometry(NamedTuple):
@@ -52,7 +55,7 @@ class Geometry(NamedTuple):
     def blocks(self, channels, batch):
         """Parts of the output, some rows each, whose columns are small: yields (span in the flattened out · N, rows of the padded input, part)."""
         row = math.prod(self.out[1:]) * batch
-        step = max(1, BLOCK // max(1, channels * math.prod(self.kernel) * row))
+        step = max(1, min(BLOCK // max(1, channels * math.prod(self.kernel) * row), SPAN // max(1, row)))
         reach, stride = self.dilation[0] * (self.kernel[0] - 1) + 1, self.stride[0]
         for first in range(0, self.out[0], step):
             end = min(first + step, self.out[0])
@@ -141,11 +144,11 @@ def _conv_weight(g, x, *, geometry):
     g = batch_last(g).reshape((G, O // G, -1))  # (G, O/G, out · N)
     C, N = x.shape[0], x.shape[-1]
     K = C // G * math.prod(geometry.kernel)
-    w = np.zeros((G, O // G, K), g.dtype, like=g)
+    w = np.zeros((G, K, O // G), g.dtype, like=g)
     for span, reach, part in geometry.blocks(C, N):
         columns = windows(x[:, reach], part).reshape((G, K, -1))  # (G, K, span)
-        w += g[:, :, span] @ columns.mT
-    return w.reshape((O, C // G, *geometry.kernel))
+        w += columns @ g[:, :, span].mT
+    return w.mT.reshape((O, C // G, *geometry.kernel))
 
 
 def _sum_per_channel(g):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backend import array_module
 from ..tensor import Tensor
-from .conv import BLOCK, Geometry, per_dimension, window_counts
+from .conv import BLOCK, Geometry, batch_first, batch_last, per_dimension, window_counts
 from .define import op
 from .gather import gather
 from .linalg import matmul
@@ -40,17 +40,6 @@ def _tiles(geometry):
     """Whether the windows cover the input exactly once."""
     whole = tuple([k * o for k, o in zip(geometry.kernel, geometry.out)])
     return geometry.kernel == geometry.stride and geometry.size == whole and not any(map(any, geometry.padding))
-
-
-def _put_slabs(parts, like, geometry):
-    """The input-shaped sum of (input index, slab) pairs."""
-    x = (np.empty_like if _tiles(geometry) else np.zeros_like)(like, shape=(*like.shape[:2], *geometry.size))
-    for i, part in parts:
-        if _tiles(geometry):
-            x[i] = part
-        else:
-            x[i] += part
-    return x
 
 
 # --- the maximum ------------------------------------------------------------------------------------------------------
@@ -132,9 +121,13 @@ def _avg_pool(x, *, geometry, divisor):
 
 
 def _avg_pool_input(g, *, geometry, divisor):
-    """g (N, C, *out) → (N, C, *size)."""
-    g = g * _inverse(divisor, g)
-    return _put_slabs(((i, g[o]) for o, i in slabs(geometry)), g, geometry)
+    """g (N, C, *out) → (N, C, *size), with the batch innermost in memory."""
+    x = batch_first(np.zeros((g.shape[1], *geometry.size, len(g)), g.dtype, like=g))
+    scaled = batch_first(batch_last(g).copy(order="C"))
+    scaled *= _inverse(divisor, g)
+    for o, i in slabs(geometry):
+        x[i] += scaled[o]
+    return x
 
 
 def _inverse(divisor, like):
