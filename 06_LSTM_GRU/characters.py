@@ -80,7 +80,7 @@ def character_config(vocab_size, cell="lstm", fused=False):
 
 
 def start_state(config, B):
-    return np.zeros((config.states, config.num_layers * config.directions, B, config.hidden_size), dtype=np.float32)
+    return np.zeros(config.state_shape(B), dtype=np.float32)
 
 
 def train_epoch(level, tokens, lrs, batch_size=32, bptt=64, max_norm=1.0):

@@ -82,6 +82,10 @@ class RNNConfig:
                 shapes |= {f"rnn.bias_ih_{suffix}": (rows,), f"rnn.bias_hh_{suffix}": (rows,)}
         return shapes | {"fc.weight": (self.output_size, D * H), "fc.bias": (self.output_size,)}
 
+    def state_shape(self, B):
+        """(S, L D, B, H): h and c of every layer and direction."""
+        return self.states, self.num_layers * self.directions, B, self.hidden_size
+
     def suffixes(self, layer):
         """What the names of a layer's weights end in, one for each direction: l0, l0_reverse."""
         return [f"l{layer}", f"l{layer}_reverse"][: self.directions]
@@ -112,9 +116,8 @@ class RNNConfig:
                     f"RNN.forward: expected lengths in 1..{T}, got {int(lengths.min())}..{int(lengths.max())}"
                 )
         if state is not None:
-            expected = (self.states, self.num_layers * self.directions, B, self.hidden_size)
-            if tuple(state.shape) != expected:
-                raise ValueError(f"RNN.forward: expected state {expected}, got {tuple(state.shape)}")
+            if tuple(state.shape) != self.state_shape(B):
+                raise ValueError(f"RNN.forward: expected state {self.state_shape(B)}, got {tuple(state.shape)}")
         if self.vocab_size and (int(x.min()) < 0 or int(x.max()) >= self.vocab_size):
             raise ValueError(
                 f"RNN.forward: expected tokens in 0..{self.vocab_size - 1}, got {int(x.min())}..{int(x.max())}"
@@ -173,7 +176,7 @@ def example_batch(config, rng):
     """One batch for `compare`: the inputs of forward, and what loss takes besides. No two sequences are equally long."""
     B, T = 5, 6
     lengths = rng.permutation(np.arange(2, T + 1))  # (B,)
-    state = 0.5 * rng.standard_normal((config.states, config.num_layers * config.directions, B, config.hidden_size))
+    state = 0.5 * rng.standard_normal(config.state_shape(B))  # (S, L D, B, H)
     if config.vocab_size:
         x = rng.integers(0, config.vocab_size, (B, T))  # (B, T)
     else:
@@ -215,7 +218,6 @@ RECIPES = {
 
 def training_batch(config, x, y, rng):
     """One batch for `train`: every sequence from a state of zeros. Token 0 pads; no column of padding alone is kept."""
-    B = len(x)
-    state = np.zeros((config.states, config.num_layers * config.directions, B, config.hidden_size), dtype=np.float32)
-    lengths = np.maximum((x != 0).sum(axis=1), 1) if config.vocab_size else np.full(B, x.shape[1])
+    state = np.zeros(config.state_shape(len(x)), dtype=np.float32)
+    lengths = np.maximum((x != 0).sum(axis=1), 1) if config.vocab_size else np.full(len(x), x.shape[1])
     return (x[:, : lengths.max()], lengths, state), (y,)

@@ -239,7 +239,7 @@ def seeded(config):
 def first_token(rng, config, B=32, T=6):
     x = rng.integers(4, 8, (B, T))
     x[:, 0] = rng.integers(0, 4, B)
-    state = np.zeros((config.states, 1, B, config.hidden_size), dtype=np.float32)
+    state = np.zeros(config.state_shape(B), dtype=np.float32)
     return (x, np.full(B, T), state), (x[:, 0].copy(),)
 
 

@@ -246,9 +246,7 @@ class RNN:
         self.config.check_input(x, lengths, state)
         p, (B, T), config = self.params, x.shape[:2], self.config
         lengths = np.full(B, T) if lengths is None else lengths
-        if state is None:
-            start = (config.states, config.num_layers * config.directions, B, config.hidden_size)
-            state = np.zeros(start, dtype=p["fc.weight"].dtype)
+        state = np.zeros(config.state_shape(B), dtype=p["fc.weight"].dtype) if state is None else state
         order, rows, batch_sizes = packing(lengths, T)
         inverse = np.argsort(order)
         packed = x.reshape(B * T, *x.shape[2:])[rows]  # (R,) or (R, I)
@@ -314,9 +312,7 @@ class RNN:
         grads["fc.bias"] = dlogits.sum(axis=0)  # (K,), eq. 34
         dfeatures = dlogits @ p["fc.weight"]  # (R, D H) or (B, D H), eq. 34
         dh = np.zeros((len(rows), dfeatures.shape[1]), dtype=dfeatures.dtype)  # (R, D H)
-        dstate = np.zeros(
-            (config.states, config.num_layers * config.directions, B, config.hidden_size), dtype=dfeatures.dtype
-        )
+        dstate = np.zeros(config.state_shape(B), dtype=dfeatures.dtype)  # (S, L D, B, H)
         if config.readout == "steps":
             dh = dfeatures
         elif config.readout == "last":

@@ -191,9 +191,7 @@ class RNN(nn.Module):
         self.config.check_input(x, lengths, state)
         (B, T), config = x.shape[:2], self.config
         lengths = torch.full((B,), T, device=x.device) if lengths is None else lengths
-        if state is None:
-            start = (config.states, config.num_layers * config.directions, B, config.hidden_size)
-            state = self.fc.weight.new_zeros(start)
+        state = self.fc.weight.new_zeros(config.state_shape(B)) if state is None else state
         order, rows, batch_sizes = packing(lengths, T)
         inverse = torch.argsort(order)
         packed = x.flatten(0, 1)[rows]  # (R,) or (R, I)

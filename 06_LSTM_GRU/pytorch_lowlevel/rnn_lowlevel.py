@@ -172,9 +172,7 @@ class RNN:
         self.config.check_input(x, lengths, state)
         p, (B, T), config = self.params, x.shape[:2], self.config
         lengths = torch.full((B,), T) if lengths is None else lengths
-        if state is None:
-            start = (config.states, config.num_layers * config.directions, B, config.hidden_size)
-            state = torch.zeros(start, dtype=p["fc.weight"].dtype)
+        state = torch.zeros(config.state_shape(B), dtype=p["fc.weight"].dtype) if state is None else state
         order, rows, batch_sizes = packing(lengths, T)
         inverse = torch.argsort(order)
         packed = x.flatten(0, 1)[rows]  # (R,) or (R, I)
