@@ -8,7 +8,7 @@ from math import e, inf, nan, pi
 
 from numpy import dtype, iinfo
 
-from . import absent, autograd, functional, ops
+from . import absent, autograd, functional, ops, torch_names
 from .anomaly import detect_anomaly
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import (
@@ -46,6 +46,7 @@ from .ops.pool import *  # noqa: F403
 from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
+from .ops.views import *  # noqa: F403
 from .readable import Size
 from .serialization import load, save
 from .tensor import Tensor, backward, grad
@@ -67,7 +68,7 @@ __all__ = [
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,
-    ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape,
+    ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape, ops.views,
 ):  # fmt: skip
     __all__ += _family.__all__
 
@@ -78,4 +79,6 @@ def __getattr__(name):
     """A part that is imported when it is first used (framework.nn); else AttributeError that lists what is near."""
     if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
         return importlib.import_module(f"{__name__}.{name}")
+    if name in torch_names.TORCH.parts:  # cuda, utils.data, FloatTensor …: what torch has at this place, and we at another
+        return getattr(torch_names.TORCH, name)
     return _missing(name)

@@ -13,7 +13,7 @@ from .. import backend
 from ..autograd import Scatter, grad_mode
 from ..tensor import Tensor, method
 from .define import op
-from .shape import same
+from .views import same
 
 # --- what an index means ----------------------------------------------------------------------------------------------
 

@@ -407,8 +407,11 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
 
 
 def _truth(name, input, dim, keepdim, axis, keepdims):
+    none = dim == () or axis == ()  # no dimensions here, where for a sum it means all of them
     dim, keepdim = _dims(name, input, dim, keepdim, axis, keepdims)
-    holds = getattr(input.array != 0, name)(axis=dim, keepdims=keepdim)
+    holds = input.array != 0
+    if not none:
+        holds = getattr(holds, name)(axis=dim, keepdims=keepdim)
     return Tensor(holds.astype(np.uint8) if input.array.dtype == np.uint8 else holds)
 
 
