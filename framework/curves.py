@@ -53,7 +53,8 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
             axes.set(xlabel=xlabel, ylabel=quantity)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             low, high = axes.get_ylim()
-            axes.set_ylim(min(low, high - 0.1 * abs(high)), high)
+            lacking = max(0, 0.1 * abs(high) - (high - low))
+            axes.set_ylim(low - 0.8 * lacking, high + 0.2 * lacking)
         figure.axes[0].legend()
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png")
