@@ -79,6 +79,6 @@ def __getattr__(name):
     """A part that is imported when it is first used (framework.nn); else AttributeError that lists what is near."""
     if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
         return importlib.import_module(f"{__name__}.{name}")
-    if name in torch_names.TORCH.parts:  # cuda, utils.data, FloatTensor …: what torch has at this place, and we at another
+    if name in torch_names.TORCH.parts and not name.startswith("_"):  # cuda, FloatTensor …: names that torch has here
         return getattr(torch_names.TORCH, name)
     return _missing(name)

@@ -34,11 +34,11 @@ class Names(types.ModuleType):
 
     def __init__(self, name, *sources, **parts):
         super().__init__(name)
-        self._sources, self._parts = sources, parts
+        self._sources, self.parts = sources, parts
 
     def __getattr__(self, name):
-        if name in self._parts:
-            part = self._parts[name]
+        if name in self.parts:
+            part = self.parts[name]
             found = importlib.import_module(part) if isinstance(part, str) and part.startswith("framework.") else part
             setattr(self, name, found)
             return found
@@ -53,7 +53,7 @@ class Names(types.ModuleType):
         raise AttributeError(message(self.__name__, name, dir(self)))
 
     def __dir__(self):
-        names = set(self._parts)
+        names = set(self.parts)
         for source in self._sources:
             module = importlib.import_module(source)
             names.update(getattr(module, "__all__", dir(module)))

@@ -223,6 +223,19 @@ def test_torch_means_the_engine_there_and_pytorch_here(stranger):
     assert ours.__file__ == str(path.resolve())
 
 
+def test_the_engine_imported_in_torchs_place():
+    """What PyTorch code reaches through the name `torch`, with `import framework as torch`."""
+    from framework.utils.checkpoint import checkpoint
+    from framework.utils.data import DataLoader
+
+    assert DataLoader is framework.data.DataLoader is framework.utils.data.DataLoader
+    assert checkpoint is framework.utils.checkpoint.checkpoint
+    assert framework.cuda.is_available() in (True, False)
+    assert isinstance(framework.ones(1), framework.FloatTensor) and framework.LongTensor([2]).dtype == framework.int64
+    with pytest.raises(AttributeError, match="framework.utils.*tensorboard"):
+        framework.utils.tensorboard  # noqa: B018
+
+
 def test_imports_made_later_mean_the_engine_too(stranger):
     ours = stranger[0]
     losses = ours.train(4, framework.randn(4, 5, 8), framework.tensor([0, 1, 2, 3]))
