@@ -357,13 +357,18 @@ def grad(
     grad_outputs=None,
     retain_graph=None,
     create_graph=False,
+    only_inputs=True,
     allow_unused=None,
+    is_grads_batched=False,
     materialize_grads=False,
 ):
     """The gradients of the outputs' sum with respect to each input, as a tuple; `.grad` is left alone (torch.autograd.grad).
 
     An input that the outputs do not depend on is an error, unless allow_unused (then None) or materialize_grads (then zeros).
+    `only_inputs` has its default's meaning always, as in PyTorch; is_grads_batched=True is not supported.
     """
+    if is_grads_batched:
+        raise NotImplementedError("grad: is_grads_batched=True is not supported; call grad once for each row")
     outputs, inputs = _listed(outputs), _listed(inputs)
     gradients = [None] * len(outputs) if grad_outputs is None else _listed(grad_outputs)
     roots, seeds = _roots("grad", outputs, gradients, create_graph)

@@ -163,6 +163,16 @@ def test_grad_of_an_unused_input():
     assert grad(x * x, w, materialize_grads=True)[0].item() == 0
 
 
+def test_grad_takes_its_arguments_where_pytorch_does():
+    x, w = leaf(2.0), leaf(3.0)
+    assert grad(x * x, x, None, False, True, only_inputs=True)[0].requires_grad
+    with pytest.raises(RuntimeError, match="allow_unused"):
+        grad(x * x, w, None, None, False, True)  # the sixth is only_inputs
+    assert grad(x * x, w, None, None, False, True, True) == (None,)
+    with pytest.raises(NotImplementedError, match="is_grads_batched"):
+        grad(x * x, x, is_grads_batched=True)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_derivatives_of_sine_to_order_four(order):
     x = leaf(0.7)
