@@ -24,7 +24,10 @@ __all__ = [
 abs = unary("abs", np.absolute, lambda g, x: g * np.sign(x), keeps_integers=True)
 neg = unary("neg", np.negative, lambda g: -g, keeps_integers=True)
 sign = unary(
-    "sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(), lambda g: np.zeros_like(g), keeps_integers=True
+    "sign",
+    lambda x: x.copy() if x.dtype.kind == "b" else np.subtract(x > 0, x < 0, dtype=x.dtype),  # of NaN 0, as in PyTorch
+    lambda g: np.zeros_like(g),
+    keeps_integers=True,
 )
 floor = unary("floor", lambda x: _rounded(np.floor, x), lambda g: np.zeros_like(g), keeps_integers=True)
 ceil = unary("ceil", lambda x: _rounded(np.ceil, x), lambda g: np.zeros_like(g), keeps_integers=True)

@@ -62,6 +62,7 @@ for name in ("exp", "log", "sqrt", "tanh", "sigmoid", "erf", "sin", "rsqrt", "re
 ROWS += [
     row("abs at zero", call("abs"), given([0.0, -1.0, 2.0]), numerical=False),
     row("sign at zero", call("sign"), given([0.0, -0.0, 2.0, -3.0]), numerical=False),
+    row("sign of NaN", call("sign"), given([math.nan, math.inf, -math.inf]), numerical=False, second=False),
     row("relu at zero", call("relu"), given([0.0, -1.0, 2.0]), numerical=False),
     row("relu of NaN", call("relu"), given([math.nan, math.inf, -math.inf]), numerical=False),
     row("round half to even", call("round"), given([0.5, 1.5, 2.5, -0.5, -1.5]), numerical=False),

@@ -94,6 +94,11 @@ for name in WHOLE:
             if name not in ("all", "any")
             else []
         )
+ROWS += [
+    row(f"{name} dim=() is none of them", call(name, dim=(), keepdim=keepdim), given([[0.0, 2.0, -1.0]]))
+    for name in ("all", "any")
+    for keepdim in (False, True)
+]
 for name in ("amax", "amin"):
     ROWS += [
         row(
