@@ -288,19 +288,6 @@ def test_sine_is_waves_and_the_same_waves_one_step_on():
     np.testing.assert_array_equal(data.train.x, load("sine").train.x)
 
 
-@pytest.mark.data
-def test_imdb_is_the_original():
-    data = load("imdb")
-    assert [split.x.shape for split in (data.train, data.valid, data.test)] == [(n, 400) for n in (22500, 2500, 25000)]
-    assert len(data.tokens) == 10_000 and data.tokens[:4] == ("<pad>", "<unk>", "the", ".")
-    labels = np.concatenate([data.train.y, data.valid.y])
-    assert np.bincount(labels).tolist() == np.bincount(data.test.y).tolist() == [12500, 12500]
-    present = data.test.x != 0
-    assert present[:, 0].all() and not (np.diff(present.astype(int), axis=1) > 0).any()  # padding is at the end alone
-    first = " ".join(data.tokens[i] for i in data.test.x[0] if i)  # test/neg/0_2.txt
-    assert first.startswith("once again mr . costner has dragged out a movie for far longer than necessary .")
-
-
 def test_imdb_without_data_or_network(no_data):
     with pytest.raises(DLFSError, match=r"no aclImdb_v1.tar.gz in DLFS_DATA or the cache .*no network"):
         load("imdb")
