@@ -130,13 +130,31 @@ def test_augmentation_depends_on_seed_epoch_and_step_alone_and_is_of_the_trainin
 
 @pytest.mark.parametrize(
     ("schedule", "rates"),
-    [("constant", [0.1] * 4), ("linear", [0.1, 0.075, 0.05, 0.025]), ("cosine", [0.1, 0.0853553, 0.05, 0.0146447])],
-)
-def test_the_learning_rate_follows_its_schedule(tmp_path, schedule, rates):
+    [
+        ("constant", [0.1] * 14),
+        ("linear", [0.1 * (1 - step / 14) for step in range(14)]),
+        ("cosine", [0.05 * (1 + np.cos(np.pi * step / 14)) for step in range(14)]),
+        (lambda step, steps: min(1, (step + 1) / 5) * (steps - step), [0.1 * min(1, (n + 1) / 5) * (14 - n) for n in range(14)]),
+    ],
+    ids=["constant", "linear", "cosine", "a function"],
+)  # fmt: skip
+def test_the_learning_rate_follows_its_schedule_step_by_step(tmp_path, schedule, rates):
     learner, seen = Mean(), []
     learner.set_lr = seen.append
-    train(learner, dataset(), replace(PLAN, epochs=4, schedule=schedule), tmp_path)
-    np.testing.assert_allclose(seen, rates, rtol=1e-5)
+    train(learner, dataset(), replace(PLAN, epochs=2, schedule=schedule), tmp_path)
+    np.testing.assert_allclose(seen, rates, rtol=1e-12)
+
+
+def test_an_epoch_of_a_part_of_the_examples():
+    plan = replace(PLAN, steps_per_epoch=3)
+    seen = [
+        [y.tolist() for _, (y,) in batches(plan, epoch, Split(np.zeros((50, 1)), np.arange(50)))] for epoch in (1, 2)
+    ]
+    assert [len(y) for epoch in seen for y in epoch] == [8] * 6
+    first, second = (sum(epoch, []) for epoch in seen)
+    assert len(set(first)) == 24 and set(first) != set(second)
+    assert len(TrainingBatches(dataset().train, replace(plan, accumulate=2))) == 6
+    assert len(TrainingBatches(dataset().train, replace(plan, steps_per_epoch=100))) == 7
 
 
 class StopAfter(Callback):

@@ -3,15 +3,17 @@
 A set is looked for in the folder that DLFS_DATA names, then in the user's cache, then downloaded with a checksum. What
 scikit-learn brings with it needs none of that: `digits` always works offline.
 
-A new set is a function that returns a Dataset, under @dataset("name").
+A new set is a function that returns a Dataset, under @dataset("name"), here or in a module of utils/data_sets.
 """
 
 import gzip
 import hashlib
+import importlib
 import io
 import math
 import os
 import pickle
+import pkgutil
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from utils import data_sets
 from utils.errors import DLFSError, unknown_name
 from utils.files import write_atomically
 
@@ -62,6 +65,8 @@ def dataset(name: str):
 
 def load(name: str) -> Dataset:
     """The data set of that name; UsageError for a name that is unknown, DLFSError for one that cannot be had."""
+    for module in pkgutil.iter_modules(data_sets.__path__):
+        importlib.import_module(f"{data_sets.__name__}.{module.name}")
     if name not in DATASETS:
         raise unknown_name("data set", name, DATASETS)
     return DATASETS[name]()

@@ -67,11 +67,12 @@ def example_pairs(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tup
     return (x,), (y,)
 
 
-# What part of the learning rate is left, when this part of the epochs is over.
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda done: 1.0,
-    "linear": lambda done: 1 - done,
-    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+Schedule = Callable[[int, int], float]  # (steps done, steps in all) -> the factor on the learning rate of the next step
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": lambda step, steps: 1.0,
+    "linear": lambda step, steps: 1 - step / steps,
+    "cosine": lambda step, steps: 0.5 * (1 + math.cos(math.pi * step / steps)),
 }
 
 
@@ -90,7 +91,12 @@ class Plan:
     metrics: Mapping[str, Metric] = field(default_factory=lambda: {"accuracy": accuracy})
     # the inputs x of a training batch -> x distorted; draws from the engine's default generator, as its transforms do
     augment: Callable[[np.ndarray], np.ndarray] | None = None
-    schedule: str = "constant"  # of the learning rate, over the epochs: one of SCHEDULES
+    schedule: str | Schedule = (
+        "constant"  # of the learning rate, set anew for every step: one of SCHEDULES, or a function
+    )
+    steps_per_epoch: int | None = (
+        None  # an "epoch" is so many steps on a random part of the examples; None: all of them
+    )
     # as the Trainer's arguments of these names
     accumulate: int = 1
     clip: float | None = None
@@ -116,7 +122,7 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, callbacks: 
         clip=plan.clip,
         ema=plan.ema,
         early_stopping=plan.early_stopping,
-        callbacks=[_EpochStart(learner, plan), *callbacks],
+        callbacks=[_SeedAndRate(learner, plan), *callbacks],
         folder=folder,
         checkpoint_every=plan.checkpoint_every,
     )
@@ -132,16 +138,23 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, callbacks: 
     return rows
 
 
-class _EpochStart(Callback):
-    """What every epoch begins with: a seed and a learning rate of its own."""
+class _SeedAndRate(Callback):
+    """What depends on the place in the run alone: every epoch's seed, every step's learning rate."""
 
     def __init__(self, learner: Learner, plan: Plan):
         self.learner, self.plan = learner, plan
+        self.schedule = SCHEDULES[plan.schedule] if isinstance(plan.schedule, str) else plan.schedule
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self.steps = self.plan.epochs * math.ceil(len(trainer.loader) / self.plan.accumulate)
+        self.on_step(trainer)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        plan = self.plan
-        self.learner.manual_seed((plan.seed << 20) + trainer.epoch)
-        self.learner.set_lr(plan.lr * SCHEDULES[plan.schedule]((trainer.epoch - 1) / plan.epochs))
+        self.learner.manual_seed((self.plan.seed << 20) + trainer.epoch)
+
+    def on_step(self, trainer: Trainer) -> None:
+        if trainer.step < self.steps:
+            self.learner.set_lr(self.plan.lr * self.schedule(trainer.step, self.steps))
 
 
 class TrainingBatches:
@@ -153,14 +166,22 @@ class TrainingBatches:
         self.rng: np.random.Generator | None = None  # what the epoch's batches draw from; None between epochs
         self.resuming = False
 
+    @property
+    def examples(self) -> int:
+        """How many examples an epoch has."""
+        plan, all_of_them = self.plan, len(self.split)
+        if plan.steps_per_epoch is None:
+            return all_of_them
+        return min(plan.steps_per_epoch * plan.accumulate * plan.batch_size, all_of_them)
+
     def __len__(self) -> int:
-        return math.ceil(len(self.split) / self.plan.batch_size)
+        return math.ceil(self.examples / self.plan.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Arrays, Arrays]]:
         if not self.resuming:
             self.epoch, self.given = self.epoch + 1, 0
         rng = np.random.default_rng((self.plan.seed, self.epoch))
-        order = rng.permutation(len(self.split))
+        order = rng.permutation(len(self.split))[: self.examples]
         if not self.resuming or self.rng is None:
             self.rng = rng
         self.resuming = False

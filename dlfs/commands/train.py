@@ -254,6 +254,7 @@ def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
         metrics=recipe.get("metrics", {"accuracy": accuracy}),
         augment=recipe["augment"] if run.get("augment") else None,
         schedule=recipe.get("schedule", "constant"),
+        steps_per_epoch=recipe.get("steps_per_epoch"),
         accumulate=run.get("accumulate", 1),
         clip=run.get("clip"),
         ema=run.get("ema"),
