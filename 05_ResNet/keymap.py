@@ -25,9 +25,7 @@ def torchvision_twin(config):
         loss = mean_cross_entropy
 
     block = resnet.BasicBlock if config.block == "basic" else resnet.Bottleneck
-    return Twin(
-        block, list(config.layers), num_classes=config.num_classes, zero_init_residual=config.zero_gamma
-    )
+    return Twin(block, list(config.layers), num_classes=config.num_classes, zero_init_residual=config.zero_gamma)
 
 
 def timm_twin(config):

@@ -74,7 +74,9 @@ class ResNetConfig:
             if getattr(self, name) not in values:
                 raise ValueError(f"ResNetConfig: {name} is {' or '.join(values)}, got {getattr(self, name)!r}")
         sizes = [(name, getattr(self, name)) for name in ("in_channels", "num_classes")]
-        sizes += [(f"{name}[{i}]", size) for name in ("layers", "channels") for i, size in enumerate(getattr(self, name))]
+        sizes += [
+            (f"{name}[{i}]", size) for name in ("layers", "channels") for i, size in enumerate(getattr(self, name))
+        ]
         for name, size in sizes:
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 raise ValueError(f"ResNetConfig: {name} is an int of at least 1, got {size!r}")

@@ -9,7 +9,8 @@ study.py holds facts, as constants and small functions:
     example_batch(config, rng)             -> (inputs, targets), tuples of arrays: model.forward(*inputs), model.loss(*inputs, *targets)
     RECIPES                                {data set: recipe}: what `train` does; the first needs no download. A recipe is a dict:
                                            config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
-                                           schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan
+                                           schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan;
+                                           data, the data set's name where the recipe has another, as a second recipe for it has
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module

@@ -204,7 +204,7 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
         raise DLFSError(f"{folder / RUN} is of another config than the recipe for {data_name} has now; begin a new run")
     require_device(run["device"], run["levels"])
-    data = load(data_name)
+    data = load(recipe.get("data", data_name))
     plan = make_plan(study, run, recipe)
     levels = {}
     for name in run["levels"]:
