@@ -170,7 +170,7 @@ class ResNetConfig:
 # What `dlfs compare 05` runs, each in float64 at every level; sizes are odd where an image is halved.
 SMALL = ResNetConfig(layers=(1, 1, 1), channels=(4, 6, 8))
 NARROW = ResNetConfig(
-    layers=(2, 1, 1), channels=(4, 6, 8), block="bottleneck", stem="imagenet", shortcut="B", stride_in="conv2"
+    layers=(2, 1, 1, 1), channels=(4, 6, 8, 10), block="bottleneck", stem="imagenet", shortcut="B", stride_in="conv2"
 )
 VARIANTS = {
     "cifar-a": SMALL,

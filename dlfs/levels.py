@@ -342,8 +342,14 @@ def build_level(
     module: stands in for the level's own module: tests plant a bug in a copy, and see a check fail.
     """
     if level == "twin":
-        keymap = study.module("keymap.py")
         torch = import_torch()
+        try:
+            keymap = study.module("keymap.py")
+        except ModuleNotFoundError as error:
+            raise DLFSError(
+                f"the production twin needs {error.name}, which is not installed: "
+                'pip install -c constraints.txt -e ".[models]"'
+            ) from None
         with default_dtype(torch, dtype):
             model = getattr(keymap, study.fact("TWIN"))(config)
         translate = [getattr(keymap, name, identity) for name in ("to_twin", "from_twin")]
