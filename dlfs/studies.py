@@ -7,10 +7,10 @@ study.py holds facts, as constants and small functions:
     MODEL                                  the class, alike in all files; or model_of(config) -> (class, files), for several classes
     VARIANTS                               {name: config}: what `compare` runs
     example_batch(config, rng)             -> (inputs, targets), tuples of arrays: model.forward(*inputs), model.loss(*inputs, *targets)
-    RECIPES                                {data set: recipe}: what `train` does; the first needs no download. A recipe is a dict:
+    RECIPES                                {name: recipe}: what `train` does; the first needs no download. A recipe is a dict:
                                            config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
                                            schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan;
-                                           data, the data set's name where the recipe has another, as a second recipe for it has
+                                           data: the data set, where the recipe's name is not that of one
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
@@ -77,12 +77,15 @@ class Study:
         return variants[variant]
 
     def recipe(self, data: str | None) -> tuple[str, dict[str, Any]]:
-        """The name and the recipe of a data set that the model trains on; the first recipe where none is named."""
+        """The name and the recipe of a data set that the model trains on; the first recipe where none is named.
+
+        The recipe's "data" is the name of its data set, which two recipes may share.
+        """
         recipes = self.fact("RECIPES")
         name = next(iter(recipes)) if data is None else data
         if name not in recipes:
             raise unknown_name("recipe for data", name, recipes, owner=f"{self.folder.name} has")
-        return name, recipes[name]
+        return name, {"data": name, **recipes[name]}
 
     def require_level(self, level: str) -> str:
         """The file of a level; UsageError for one that does not exist."""

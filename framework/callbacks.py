@@ -28,7 +28,7 @@ class Callback:
 
 
 class Progress(Callback):
-    """How far it has come: a live bar in a terminal, plain lines elsewhere, about `lines` of them (the log has all).
+    """How far it has come, and how fast: a live bar in a terminal, plain lines elsewhere, about `lines` of them (the log has all).
 
     console: rich's; None: a new one on standard output.
     """
@@ -48,23 +48,28 @@ class Progress(Callback):
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[speed]}"),
             TimeElapsedColumn(),
         ]
         hidden = not self.console.is_terminal
         self.bar = Bar(*columns, TimeRemainingColumn(), console=self.console, transient=True, disable=hidden)
-        self.task = self.bar.add_task("", total=self._total(trainer), completed=trainer.step, loss="")
+        self.task = self.bar.add_task("", total=self._total(trainer), completed=trainer.step, loss="", speed="")
         self.printed = None  # the share of the run at which a line was printed last
         self.bar.start()
 
     def on_step(self, trainer):
         loss = f"loss {trainer.running_loss:.4f}"
-        self.bar.update(self.task, completed=trainer.step, description=f"  {self._place(trainer)}", loss=loss)
+        self.bar.update(
+            self.task, completed=trainer.step, description=f"  {self._place(trainer)}", loss=loss, speed=trainer.speed
+        )
 
     def on_report(self, trainer, row):
         done, goal = (trainer.epoch, trainer.epochs) if trainer.epochs else (trainer.step, trainer.steps)
         part = min(done * self.lines // goal, self.lines)
         if part != self.printed or done >= goal or trainer.should_stop:
-            self.console.print(f"  {self._place(trainer)}  {figures(row)}", highlight=False)
+            self.console.print(
+                f"  {self._place(trainer)}  {figures(row)}, {trainer.speed}", highlight=False, soft_wrap=True
+            )
         self.printed = part
 
     def on_fit_end(self, trainer):

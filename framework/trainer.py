@@ -73,6 +73,7 @@ class Trainer:
     folder       where checkpoint.safetensors and log.jsonl are kept; None: nowhere.
     checkpoint_every  beside each report also every so many steps (100), or seconds ("30s").
 
+    speed: in words, of the time since the last report: "1,234 images/s", of texts "tokens/s", else "examples/s".
     epoch, step: how many were begun, and how many done. rows: the reports so far, as log.jsonl holds them; the first is of the
     untrained model. should_stop: set it in a callback to end the training after this step.
     """
@@ -136,7 +137,8 @@ class Trainer:
         self._within_epoch = self._is_exhausted = (
             False  # the latter: the loader's epoch is over already, the trainer's not yet
         )
-        self._since_report = {"loss": 0.0, "examples": 0, "seconds": 0.0}
+        self._since_report = {"loss": 0.0, "examples": 0, "items": 0, "seconds": 0.0}
+        self.speed = ""  # how much is learnt from in a second, on the mean since the last report: "1,234 images/s"
         self._saved_step, self._saved_at = None, 0.0  # when the last checkpoint was written
 
     # --- the loop ---
@@ -196,7 +198,7 @@ class Trainer:
         while group := list(islice(batches, self.accumulate)):
             self._is_exhausted = len(group) < self.accumulate
             self._step(group)
-            self._since_report["seconds"] += time.perf_counter() - started
+            self._measure_speed(group, time.perf_counter() - started)
             self._call("on_step")
             if self.evaluate_every and self.step % self.evaluate_every == 0:
                 self._report()
@@ -245,6 +247,12 @@ class Trainer:
         self._since_report["loss"] += mean * total
         self._since_report["examples"] += total
 
+    def _measure_speed(self, group, seconds):
+        since, counts = self._since_report, [_items(batch) for batch in group]
+        since["seconds"] += seconds
+        since["items"] += sum(count for count, _ in counts)
+        self.speed = f"{since['items'] / since['seconds']:,.0f} {counts[0][1]}/s"
+
     def _clip(self, group, generators):
         """Limit the gradients' norm; and see that they are finite, which costs little, while one bad update spoils all weights."""
         utils = self.library.nn.utils
@@ -280,7 +288,7 @@ class Trainer:
         row = {"epoch": self.epoch, "step": self.step, "train_loss": self.running_loss, **self._validate()}
         row["seconds"] = round(self._since_report["seconds"], 3)
         self.rows.append(row)
-        self._since_report = dict.fromkeys(self._since_report, 0.0) | {"examples": 0}
+        self._since_report = dict.fromkeys(self._since_report, 0.0) | {"examples": 0, "items": 0}
         watched = row.get("valid_loss", row["train_loss"])
         if self.scheduler and self._steps_on_loss:
             self.scheduler.step(watched)
@@ -421,7 +429,8 @@ class Trainer:
                 part.load_state_dict(content[name])
             self.epoch, self.step, self.rows = content["epoch"], content["step"], content["rows"]
             self._within_epoch, self._is_exhausted = content["within_epoch"], content["is_exhausted"]
-            self._since_report, self.best = content["since_report"], content["best"]
+            self._since_report |= content["since_report"]
+            self.best = content["best"]
             checkpoint.set_random_state(content["random"])
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
@@ -454,6 +463,16 @@ def checkpoint_interval(every):
 def _size(batch):
     """How many examples a batch has: the length of the first array or tensor in it."""
     return next((len(leaf) for leaf in leaves(batch) if getattr(leaf, "ndim", 0)), 1)
+
+
+def _items(batch):
+    """How much a batch holds, and of what: tokens where its first array is integers (B, T), else images or other examples."""
+    shape, dtype = next(
+        ((leaf.shape, str(leaf.dtype)) for leaf in leaves(batch) if getattr(leaf, "ndim", 0)), ((1,), "")
+    )
+    if "int" in dtype and len(shape) > 1:
+        return math.prod(shape), "tokens"
+    return shape[0], "images" if len(shape) == 4 else "examples"
 
 
 def _set_mode(model, training):

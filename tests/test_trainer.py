@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import textwrap
 
 import numpy as np
@@ -552,6 +553,27 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
     assert len(lines) == 11 and lines[-1].startswith("  epoch 40/40  train loss ") and "valid loss" in lines[-1]
     sgd(linear(), batches(4, 4), callbacks=[Progress()]).fit(steps=3)
     assert "  step 3/3  train loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (framework.zeros(4, 3), r"[\d,]+ examples/s"),
+        (framework.zeros(4, 3, 2, 2), r"[\d,]+ images/s"),
+        (framework.zeros(4, 3, dtype=framework.int64), r"[\d,]+ tokens/s"),
+    ],
+)
+def test_progress_says_how_fast(capsys, monkeypatch, x, said):
+    """Two steps a report of half a second each: 4 examples, or 12 tokens, a step."""
+    clock = iter(np.arange(0, 100, 0.5))
+    monkeypatch.setattr(framework.trainer.time, "perf_counter", lambda: float(next(clock)))
+    model = linear()
+    loss = lambda model, x, y: (model.weight.sum() - y.mean()) ** 2
+    trainer = sgd(model, [(x, framework.zeros(4, 1).to(framework.float64))] * 2, loss=loss, callbacks=[Progress()])
+    trainer.fit(epochs=1)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert re.search(f" s, {said}$", line)
+    assert trainer.speed.split()[0] == ("24" if "tokens" in said else "8")
 
 
 def test_curves_are_a_png_and_the_log_is_the_rows(tmp_path):

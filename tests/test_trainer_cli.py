@@ -71,6 +71,33 @@ def test_tensorboard_writes_events_or_says_what_to_install(capsys, tmp_path, mon
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.parametrize("level", ["lowlevel", "paper"])
+def test_torch_runs_faster_to_the_same(capsys, tmp_path, monkeypatch, level):
+    """Compiled, with channels innermost and in bfloat16: a network that learns as the plain one does, but for rounding."""
+    torch = pytest.importorskip("torch")
+    compiled, real = [], torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f: compiled.append(f) or real(f, backend="eager"))
+    found = {}
+    for words in ("", "--compile --channels-last", "--bf16"):
+        folder = tmp_path / f"run{words}"
+        given = ("train", "05", "--level", level, "--epochs", "1", "--lr", "0.02", "--save-dir", str(folder))
+        code, _, error = run(capsys, *given, *words.split())
+        assert code == 0, error
+        found[words] = [row["train_loss"] for row in rows_of(folder, level) if "train_loss" in row]
+        assert json.loads((folder / "run.json").read_text())["command"].endswith(words)
+    assert [f.__name__ for f in compiled] == ["forward", "loss"]
+    for words, losses in found.items():
+        assert losses == pytest.approx(found[""], rel=0.03 if "bf16" in words else 1e-3)
+    assert found["--bf16"] != found[""]
+
+
+@pytest.mark.parametrize("word", ["--compile", "--bf16", "--channels-last"])
+def test_what_only_torch_has_is_refused_elsewhere(capsys, tmp_path, word):
+    code, _, error = run(capsys, "train", "05", word, "--save-dir", str(tmp_path / "run"))
+    assert code == 2 and f"only PyTorch has {word}: give --level paper or --level lowlevel" in error
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("word", ["often", "0", "-3", "0s"])
 def test_an_interval_that_is_none_is_refused(capsys, tmp_path, word):
     arguments = ["train", "02", "--checkpoint-every", word, "--save-dir", str(tmp_path / "run")]

@@ -30,9 +30,8 @@ def command(model: str, run: Path, level: str | None, out: Path | None) -> None:
     if not drawings:
         having = ", ".join(pictures(study)) or "none"
         raise DLFSError(f"{study.folder.name}/pictures.py draws nothing of {facts['data']}. It draws of: {having}")
-    _, recipe = study.recipe(facts["data"])
     shown = trained_level(study, run, level or facts["levels"][0], facts["data"])
-    data = load(recipe.get("data", facts["data"]))
+    data = load(study.recipe(facts["data"])[1]["data"])
     for name, draw in drawings.items():
         path = (out or study.folder / "pictures") / f"{facts['data']}-{name}.png"
         save(path, lambda draw=draw: draw(shown, data))  # type: ignore[misc]

@@ -28,13 +28,16 @@ from utils.files import write_atomically
 from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, read_checkpoint, train
 from utils.visualization import plot_curves
 
+FASTER = ("compile", "bf16", "channels_last")  # what TensorLevel.speed_up takes
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 @click.command("train")
 @click.argument("model")
 @click.option("--level", default="all", show_default=True, help="by-hand, engine, lowlevel, paper, or all of them.")
-@click.option("--data", help="The data set; by default the first of the model's recipes, which needs no download.")
+@click.option(
+    "--data", help="The data set, or another of the model's recipes; by default the first, which needs no download."
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="By default the recipe's.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="By default the recipe's.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="The learning rate; by default the recipe's.")
@@ -63,6 +66,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
     metavar="STEPS|SECONDSs",
     help="Besides after each epoch, write a checkpoint every so many steps (200) or seconds (30s).",
 )
+@click.option("--compile", is_flag=True, help="Levels 2 and 3: run the model through torch.compile.")
+@click.option("--bf16", is_flag=True, help="Levels 2 and 3: products and convolutions in bfloat16, by autocast.")
+@click.option("--channels-last", is_flag=True, help="Levels 2 and 3: the channels of images innermost in memory.")
 @click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard, too.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or cuda:N.")
 @click.option(
@@ -137,10 +143,17 @@ def new_run(
     save_dir: Path | None,
     checkpoint_every: str | None,
     tensorboard: bool,
+    compile: bool,
+    bf16: bool,
+    channels_last: bool,
 ) -> Run:
     """The facts of a run, checked, as run.json keeps them."""
     levels = list(study.levels) if level == "all" else [level]
     study.require_level(levels[0])
+    faster = [name for name in FASTER if given.get(name)]
+    if faster and set(levels) - {"lowlevel", "paper"}:
+        asked = ", ".join(option(name) for name in faster)
+        raise UsageError(f"only PyTorch has {asked}: give --level paper or --level lowlevel besides")
     data, recipe = study.recipe(data)
     if augment and "augment" not in recipe:
         having = ", ".join(name for name, other in study.fact("RECIPES").items() if "augment" in other) or "none"
@@ -166,6 +179,9 @@ def new_run(
         "early_stopping": early_stopping,
         "checkpoint_every": checkpoint_every,
         "tensorboard": tensorboard,
+        "compile": compile,
+        "bf16": bf16,
+        "channels_last": channels_last,
         "seed": seed,
         "device": device,
         "versions": versions(levels),
@@ -204,7 +220,7 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
         raise DLFSError(f"{folder / RUN} is of another config than the recipe for {data_name} has now; begin a new run")
     require_device(run["device"], run["levels"])
-    data = load(recipe.get("data", data_name))
+    data = load(recipe["data"])
     plan = make_plan(study, run, recipe)
     levels = {}
     for name in run["levels"]:
@@ -223,6 +239,8 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     histories: dict[str, list[Row]] = {}
     for name, level in levels.items():
         level.load_state(start)
+        if any(run.get(name) for name in FASTER):
+            level.speed_up(**{name: bool(run.get(name)) for name in FASTER})  # type: ignore[attr-defined]
         try:
             histories[name] = train(level, data, plan, folder / name, callbacks[name])
         except KeyboardInterrupt:
