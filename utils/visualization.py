@@ -3,16 +3,16 @@
 A function here returns a matplotlib Figure; `save` draws it in the style and writes the PNG.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from framework.curves import STYLE, plot_curves
+from framework.curves import COLORS, MARKERS, STYLE, plot_curves
 from framework.serialization import replacing
 
-__all__ = ["confusion_matrix", "image_rows", "plot_curves", "save"]
+__all__ = ["by_layer", "confusion_matrix", "image_rows", "plot_curves", "save"]
 
 GREY = "gray"  # darkness is the one thing that every printer and every eye has
 
@@ -61,6 +61,31 @@ def image_rows(
                 if captions:
                     axes.set_title(captions[r][c], fontsize=8)
         grid[r][0].set_ylabel(label, rotation=0, ha="right", va="center")
+    return figure
+
+
+def by_layer(
+    title: str, lines: Mapping[str, Sequence[float]], ylabel: str, xlabel: str = "layer", log: bool = False
+) -> Any:
+    """A Figure with one figure for each layer, from the input to the output; a line for each name, such as gradients' norms.
+
+    log: on a logarithmic scale, on which what grows by a factor a layer is straight.
+    """
+    figure = new_figure(8, 4.5, title)
+    axes = figure.subplots()
+    for number, (name, values) in enumerate(lines.items()):
+        axes.plot(
+            range(1, len(values) + 1),
+            values,
+            label=name,
+            color=COLORS[-1 - number % len(COLORS)],
+            linestyle=("-", "--", "-.", ":")[number % 4],
+            marker=MARKERS[number % len(MARKERS)],
+            markersize=5,
+        )
+    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend()
     return figure
 
 
