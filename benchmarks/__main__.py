@@ -1,4 +1,4 @@
-"""`python -m benchmarks step | memory | data`: figures against PyTorch, as ratios of medians of interleaved runs."""
+"""`python -m benchmarks step | memory | data | production`: figures against PyTorch, as ratios of medians of interleaved runs."""
 
 import json
 
@@ -86,6 +86,28 @@ def data(workers):
     from . import data_loading
 
     data_loading.main(workers)
+
+
+@main.command()
+@click.option("--threads", default=2, show_default=True, help="Threads of either side.")
+@click.option("--pairs", default=15, show_default=True, help="Timed blocks of either side.")
+@click.option("--json", "json_file", type=click.File("w"), help="Write the figures here.")
+def production(threads, pairs, json_file):
+    """Whole training steps of level 3, beside torchvision's or transformers' model of the same weights."""
+    from .production import WORKLOADS
+
+    table = Table(
+        title=f"Training step of level 3, {threads} thread{'s' * (threads > 1)}: time as a ratio to the production twin"
+    )
+    for heading in ("workload", "ours ms", "twin ms", "ratio", "middle half of pairs"):
+        table.add_column(heading, justify="left" if heading == "workload" else "right")
+    results = []
+    for name in WORKLOADS:
+        found = json.loads(protocol.in_a_process("benchmarks.production", name, threads, pairs, threads=threads))
+        results.append(found)
+        spread = f"{found['low']:.2f} – {found['high']:.2f}"
+        table.add_row(name, f"{found['ours']:.1f}", f"{found['twin']:.1f}", f"{found['ratio']:.2f}", spread)
+    finish(results, table, json_file)
 
 
 if __name__ == "__main__":
