@@ -78,7 +78,7 @@ def gradient_flow(level, data):
     lines = {}
     for depth in (20, 56):
         for label, shortcut in (("ResNet", "A"), ("plain net", "none")):
-            config = ResNetConfig.cifar(depth, shortcut=shortcut)
+            config = ResNetConfig.cifar(depth, shortcut=shortcut, in_channels=level.model.config.in_channels)
             framework.manual_seed(0)
             model, outputs = ResNet(config), []
             for _, block in named_blocks(model):
@@ -116,7 +116,7 @@ CIFAR10 = {
     "confusion": confusion,
 }
 PICTURES = {
-    "digits": {"feature-maps": feature_maps, "one-block": one_block, "confusion": confusion},
+    "digits": {name: CIFAR10[name] for name in ("feature-maps", "one-block", "gradient-flow", "confusion")},
     "cifar10": CIFAR10,
     "cifar10-full": CIFAR10,
     "cifar10-small": CIFAR10,

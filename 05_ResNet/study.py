@@ -202,7 +202,7 @@ RECIPES = {
         config=ResNetConfig(layers=(1, 1, 1), channels=(8, 16, 32), in_channels=1),
         epochs=10,
         batch_size=32,
-        lr=0.1,
+        lr=0.05,
         optimizer="sgd",
         optimizer_options=dict(momentum=0.9, weight_decay=1e-4),
         schedule=one_cycle,

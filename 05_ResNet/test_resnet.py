@@ -212,7 +212,7 @@ def test_every_level_learns_the_digits(build):
     config, rng = recipe["config"], np.random.default_rng(0)
     level = build(config)
     level.load_state(initial_level(STUDY, config, seed=0).state())
-    level.use_optimizer("sgd", 0.05, recipe["optimizer_options"])
+    level.use_optimizer("sgd", recipe["lr"], recipe["optimizer_options"])
     for _ in range(60):
         batch = rng.integers(0, len(data.train), size=32)
         level.step(*STUDY.facts.training_batch(config, data.train.x[batch], data.train.y[batch], rng))
