@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import itertools
 import math
 import re
 from dataclasses import replace
@@ -121,7 +122,7 @@ def check_stride_place(build):
         if hasattr(level.model, "named_modules"):
             level.model.layer2[0].bn1.register_forward_hook(partial(keep_size, sizes))
         else:
-            bn1 = next(block.bn1 for block in level.model.blocks if block.name == "layer2.0")
+            bn1 = level.model.stages[1][0].bn1
             bn1.forward = partial(keep_size_and_run, sizes, bn1.forward)
         level.predict(*((array,) for array in batch_of(config)))
         assert sizes[0] == (3, 6, size, size), place
@@ -243,7 +244,7 @@ def hidden_states(level):
     """A dict that a forward call fills: the output of every block by its name; in nn.Modules by hooks."""
     hidden = {}
     if not hasattr(level.model, "named_modules"):
-        for block in level.model.blocks:
+        for block in itertools.chain(*level.model.stages):
             block.forward = partial(keep_output, hidden, block.name, block.forward)
         return hidden
     for name, module in level.model.named_modules():

@@ -95,7 +95,7 @@ class Bottleneck(nn.Module):
             nn.init.zeros_(self.bn3.weight)  # eq. 33
 
     def forward(self, x):  # (B, C, H, W)
-        z1 = self.conv1(x)  # (B, M, H, W), or with the paper's stride (B, M, H', W'), eq. 7
+        z1 = self.conv1(x)  # (B, M, H, W) or (B, M, H', W'), eq. 7
         h1 = F.relu(self.bn1(z1))  # eq. 10-13
         z2 = self.conv2(h1)  # (B, M, H', W'), eq. 7
         h2 = F.relu(self.bn2(z2))  # eq. 10-13

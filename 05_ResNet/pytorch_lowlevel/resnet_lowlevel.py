@@ -139,9 +139,7 @@ class Bottleneck:
 
     def forward(self, x):  # (B, C, H, W)
         p, name = self.model.params, self.name
-        z1 = convolution(
-            x, p[f"{name}.conv1.weight"], stride=self.stride1
-        )  # (B, M, H, W), or with the paper's stride (B, M, H', W'), eq. 7
+        z1 = convolution(x, p[f"{name}.conv1.weight"], stride=self.stride1)  # (B, M, H, W) or (B, M, H', W'), eq. 7
         h1 = torch.relu(self.bn1.forward(z1))  # eq. 10-13
         z2 = convolution(h1, p[f"{name}.conv2.weight"], stride=self.stride2, padding=1)  # (B, M, H', W'), eq. 7
         h2 = torch.relu(self.bn2.forward(z2))  # eq. 10-13
@@ -153,6 +151,14 @@ class Bottleneck:
 
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
+
+
+def run(stage, x):
+    """One block after the other."""
+    for block in stage:
+        x = block.forward(x)
+    return x
+
 
 # ------------------------------------------------------------------------------------------------------- Model
 
@@ -177,10 +183,10 @@ class ResNet:
                 self.buffers[f"{bn}.num_batches_tracked"] = torch.tensor(0)  # ()
         self.velocities = {}  # of the parameters, by name: what momentum remembers
         self.bn1 = BatchNorm2d(self, "bn1")
-        self.blocks = [
-            BLOCKS[config.block](self, f"layer{i}.{j}", *numbers)
+        block = BLOCKS[config.block]
+        self.stages = [
+            [block(self, f"layer{i}.{j}", *numbers) for j, numbers in enumerate(config.stage(i))]
             for i in range(1, config.num_stages + 1)
-            for j, numbers in enumerate(config.stage(i))
         ]
         for param in self.params.values():
             param.requires_grad_()
@@ -198,8 +204,8 @@ class ResNet:
         h = torch.relu(self.bn1.forward(z))  # eq. 10-13
         if self.config.stem == "imagenet":
             h = F.max_pool2d(h, kernel_size=3, stride=2, padding=1)  # (B, M, H', W'), eq. 14
-        for block in self.blocks:
-            h = block.forward(h)  # (B, E, H', W')
+        for stage in self.stages:
+            h = run(stage, h)  # (B, E, H', W')
         features = h.mean(dim=(2, 3))  # (B, E), eq. 15
         logits = features @ p["fc.weight"].T + p["fc.bias"]  # (B, K), eq. 16
         return logits
