@@ -5,6 +5,7 @@ import inspect
 import itertools
 import math
 import re
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,8 @@ from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
+from utils.errors import DLFSError
+from utils.visualization import save
 
 STUDY = find_study("05")
 ResNetConfig, VARIANTS, SMALL = STUDY.facts.ResNetConfig, STUDY.facts.VARIANTS, STUDY.facts.SMALL
@@ -376,6 +379,26 @@ def test_the_schedules():
     assert 64_000 <= steps < 64_000 + math.ceil(45_000 / recipe["batch_size"])
 
 
+def test_gradients_grow_in_plain_nets_and_hardly_with_shortcuts():
+    """What the picture says and theory.md computes: at most 1.21 a layer in a plain net, which with 56 layers is thousands."""
+    figure = STUDY.module("pictures.py").gradient_flow(
+        initial_level(STUDY, ResNetConfig(in_channels=1), 0), load("digits")
+    )
+    lines = {line.get_label().partition(":")[0]: line.get_ydata() for line in figure.axes[0].lines}
+    factors = {label: norms[0] / norms[-1] for label, norms in lines.items()}
+    assert 500 < factors["plain net, 56 layers"] < (math.pi / (math.pi - 1)) ** 26
+    assert factors["ResNet, 56 layers"] < 50
+    assert factors["ResNet, 20 layers"] < factors["plain net, 20 layers"]
+
+
+@pytest.mark.parametrize("picture", ["feature-maps", "one-block", "confusion"])
+def test_pictures_of_digits(picture, tmp_path):
+    level = initial_level(STUDY, STUDY.facts.RECIPES["digits"]["config"], 0)
+    draw = STUDY.module("pictures.py").PICTURES["digits"][picture]
+    save(tmp_path / "picture.png", lambda: draw(level, load("digits")))
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.data
 def test_the_batches_of_cifar10_have_mean_0_and_deviation_1():
     data, config = load("cifar10"), ResNetConfig.cifar(20)
@@ -419,6 +442,13 @@ def test_level_2_refuses_a_variance_of_one_number(build):
     level = build(ResNetConfig(layers=(1,), channels=(4,)))
     with pytest.raises(ValueError, match=r"\(1, 4, 1, 1\)|\[1, 4, 1, 1\]"):
         level.model.forward(level.tensor(np.zeros((1, 3, 1, 1), dtype=np.float32)))
+
+
+def test_a_missing_torchvision_is_said_with_the_install_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    monkeypatch.delitem(sys.modules, "05_ResNet.keymap")
+    with pytest.raises(DLFSError, match=r"the production twin needs torchvision, .*: pip install .*\[models\]"):
+        build_level(STUDY, "twin", SMALL)
 
 
 @pytest.mark.parametrize("level", ["lowlevel", "engine-lowlevel"])

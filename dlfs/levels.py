@@ -378,8 +378,9 @@ def build_level(
         try:
             keymap = study.module("keymap.py")
         except ModuleNotFoundError as error:
+            missing = str(error.name).partition(".")[0]
             raise DLFSError(
-                f"the production twin needs {error.name}, which is not installed: "
+                f"the production twin needs {missing}, which is not installed: "
                 'pip install -c constraints.txt -e ".[models]"'
             ) from None
         with default_dtype(torch, dtype):
