@@ -183,6 +183,9 @@ VARIANTS = {
     "resnet18": ResNetConfig.imagenet(18),
 }
 
+# Whose weights torchvision and timm publish: what `dlfs convert` reads, in these names. Their stride is in conv2.
+PUBLISHED = {f"resnet{depth}": ResNetConfig.imagenet(depth, stride_in="conv2") for depth in IMAGENET_NETS}
+
 CROP_AND_FLIP = Compose([RandomCrop(32, padding=4), RandomHorizontalFlip()])
 
 
