@@ -1,0 +1,149 @@
+"""The calls of one forward pass, as they happen in a production package: traced, never typed.
+
+Beside a guide, calls.py says what is traced: a function a trace, which returns a small model and its inputs. In a guide
+the tree of the function `timm` stands between two marks, and `dlfs read NN --calls` writes it there:
+
+    <!-- calls timm -->
+    <!-- /calls -->
+
+A line is a function of the package that the model comes from, or the forward of a torch.nn layer; with the module's name
+in the model, and the shape of what it returned.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from dlfs.studies import ROOT
+from utils.errors import DLFSError
+
+MARKED = re.compile(r"(<!-- calls (\w+) -->\n).*?(<!-- /calls -->)", re.DOTALL)
+
+
+@dataclass
+class Call:
+    """One call of a function: where it is written, the name of its module in the model, what came back, what it called."""
+
+    function: str
+    module: str
+    name: str = ""
+    returned: str = ""
+    calls: list["Call"] = field(default_factory=list)
+
+    def outline(self) -> tuple:
+        """The functions called beneath, without names and shapes: what two blocks of one kind have in common."""
+        return self.function, tuple(call.outline() for call in self.calls)
+
+
+def traced(model: Any, inputs: tuple) -> Call:
+    """The tree of calls of model(*inputs), in evaluation mode and without gradients."""
+    import torch
+
+    package = type(model).__module__.partition(".")[0]
+    names = {id(module): name for name, module in model.named_modules()}
+    root = Call("", "")
+    stack: list[Call | None] = []  # a call for each frame that is shown, None for each that is not
+
+    def innermost() -> Call:
+        return next((call for call in reversed(stack) if call), root)
+
+    def on_event(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            call = shown(frame, package, names)
+            if call:
+                innermost().calls.append(call)
+            stack.append(call)
+        elif event == "return" and stack:
+            call = stack.pop()
+            if call:
+                call.returned = shapes(argument)
+
+    model.eval()
+    with torch.no_grad():
+        model(*inputs)  # once before: what is done only the first time is no part of it
+        previous = sys.getprofile()
+        sys.setprofile(on_event)
+        try:
+            model(*inputs)
+        finally:
+            sys.setprofile(previous)
+    return root.calls[0]
+
+
+def shown(frame: FrameType, package: str, names: dict[int, str]) -> Call | None:
+    """The call that a frame is, if it belongs into the tree: the package's own functions and the layers of torch.nn."""
+    module, function = frame.f_globals.get("__name__", ""), frame.f_code.co_qualname
+    short = function.rpartition(".")[2]
+    if "<" in function or (short.startswith("__") and short.endswith("__")):
+        return None  # wrappers, comprehensions, what Python itself calls
+    in_package = module.partition(".")[0] == package
+    if not in_package and not (module.startswith("torch.nn.modules.") and short == "forward"):
+        return None
+    owner = frame.f_locals.get("self")
+    if owner is not None and "." in function:  # the class that was made, not the base that wrote the method
+        function = f"{type(owner).__name__}.{short}" if not in_package else function
+    return Call(function, module, names.get(id(owner), "") if short == "forward" else "")
+
+
+def shapes(value: Any) -> str:
+    """The shapes of a tensor, or of the tensors in what a model returns."""
+    if hasattr(value, "shape"):
+        return str(tuple(value.shape))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shapes(inner)}" for name, inner in value.items() if shapes(inner))
+    if isinstance(value, tuple | list):
+        return ", ".join(text for text in map(shapes, value) if text)
+    return ""
+
+
+def drawn(call: Call) -> str:
+    """The tree as text, a call a line; a block that calls what the one before it called is not written out again."""
+    rows = list(rows_of(call, 0))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, [*widths, 0])) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def rows_of(call: Call, depth: int, home: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """For each call: the function, the module's name in the model, what was returned, and the file where it is not the last one's."""
+    elsewhere = call.module not in (home, "") and not call.module.startswith("torch.nn.")
+    function = "  " * depth + call.function if depth else f"{call.module}:{call.function}"
+    yield function, call.name, returned(call), call.module if depth and elsewhere else ""
+    previous: Call | None = None
+    for inner in call.calls:
+        if previous and inner.calls and inner.outline() == previous.outline():
+            yield "  " * (depth + 1) + f"{inner.function}, as above", inner.name, returned(inner), ""
+        else:
+            yield from rows_of(inner, depth + 1, home or call.module)
+        previous = inner
+
+
+def returned(call: Call) -> str:
+    return f"→ {call.returned}" if call.returned else ""
+
+
+def traces(folder: Path) -> dict[str, Any]:
+    """The functions of a folder's calls.py: {name: function that returns (model, inputs)}."""
+    file = folder / "calls.py"
+    if not file.exists():
+        raise DLFSError(f"there is no {file.relative_to(ROOT)}, which says what is traced")
+    module = importlib.import_module(".".join((folder.parent.name, folder.name, "calls")))
+    return {
+        name: f for name, f in vars(module).items() if callable(f) and getattr(f, "__module__", "") == module.__name__
+    }
+
+
+def renewed(text: str, functions: dict[str, Any]) -> str:
+    """A guide's text with every marked tree made anew."""
+
+    def tree(match: re.Match) -> str:
+        if match[2] not in functions:
+            raise DLFSError(f"calls.py has no function {match[2]!r}. It has {', '.join(functions)}")
+        return f"{match[1]}```text\n{drawn(traced(*functions[match[2]]()))}\n```\n{match[3]}"
+
+    return MARKED.sub(tree, text)
