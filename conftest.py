@@ -1,4 +1,4 @@
-"""What every test of the project shares: one BLAS thread a process, and the two markers."""
+"""What every test of the project shares: one BLAS thread a process, the two markers, and the fixture of exercises."""
 
 import os
 
@@ -6,6 +6,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # read once, when NumPy or PyTorch is first imported
 
 import pytest  # noqa: E402
+
+pytest_plugins = ["dlfs.grading"]
 
 
 def pytest_runtest_setup(item):

@@ -27,6 +27,7 @@ from utils.files import write_atomically
 LOCK = "references.json"
 INLINE = re.compile(r"`\{src\}([^`]+)`")
 BLOCK = re.compile(r"\s*(`\{src\}[^`]+`\s*)+")
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 FENCE = re.compile(r"\s*(```+|~~~+)")
 
 
@@ -38,8 +39,13 @@ class Guide:
     folder: Path
 
     @property
-    def text(self) -> str:
+    def file_text(self) -> str:
         return self.path.read_text(encoding="utf-8")
+
+    @property
+    def text(self) -> str:
+        """The Markdown, without front matter."""
+        return FRONT_MATTER.sub("", self.file_text)
 
     @property
     def title(self) -> str:

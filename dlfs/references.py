@@ -194,10 +194,17 @@ class Environment:
         if isinstance(node, ast.Import):
             return self.in_module(alias.name if alias.asname else name, rest, seen)
         origin = absolute(module, file, node)
-        try:
+        if self.has(origin, alias.name, seen):
             return self.locate(origin, (alias.name, *rest), seen)
+        return self.in_module(f"{origin}.{alias.name}", rest, seen)  # from package import module
+
+    def has(self, module: str, name: str, seen: frozenset) -> bool:
+        """Whether a module defines or imports a name."""
+        try:
+            self.locate(module, (name,), seen)
         except Missing:
-            return self.in_module(f"{origin}.{alias.name}", rest, seen)  # from package import module
+            return False
+        return True
 
     def in_module(self, module: str, names: tuple[str, ...], seen: frozenset) -> tuple[str, ast.stmt]:
         """A dotted name in a module, of which the first parts may be modules too."""
@@ -214,10 +221,9 @@ class Environment:
         """A name that only a `from … import *` can bring in."""
         for statement in statements(body):
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-                try:
-                    return self.locate(absolute(module, file, statement), names, seen)
-                except Missing:
-                    continue
+                origin = absolute(module, file, statement)
+                if self.has(origin, names[0], seen):
+                    return self.locate(origin, names, seen)
         raise Missing(f"{module} has no {names[0]}{nearest(names[0], bound_names(body))}")
 
     def inherited(self, module: str, owner: ast.ClassDef, name: str, seen: frozenset) -> tuple[str, ast.stmt]:
@@ -355,6 +361,22 @@ def children(node: ast.AST) -> Iterator[ast.AST]:
                     yield ast.Expr(value, lineno=key.lineno, col_offset=key.col_offset, end_lineno=value.end_lineno)
         else:
             yield from children(child)
+
+
+def code_of(source: str) -> str:
+    """What a piece of source does: its syntax without comments, docstrings and annotations; the source itself if it is no whole."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
+    for node in ast.walk(tree):
+        if isinstance(node, Function | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+        if isinstance(node, Function):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    return ast.dump(tree)
 
 
 def column(node: ast.AST) -> int:

@@ -32,7 +32,7 @@ from dlfs.guides import (
     unused,
     write_lock,
 )
-from dlfs.references import INSTALL, Environment, Excerpt, Missing, PackageMissing, Reference
+from dlfs.references import INSTALL, Environment, Excerpt, Missing, PackageMissing, Reference, code_of
 from dlfs.terminal import table
 from utils.errors import DLFSError, UsageError
 from utils.files import write_atomically
@@ -139,19 +139,24 @@ def markdown(text: str) -> Markdown:
 
 
 def with_links(text: str, guide: Guide, environment: Environment) -> str:
-    """The text with each reference as a link to the installed file, and each relative link as one to the file itself."""
+    """The text with each reference as a link to the installed file, and each relative link as one to the file itself.
+
+    In a table, where columns are narrow, a reference is shown without its module.
+    """
 
     def linked(match: re.Match) -> str:
         reference = Reference.parse(" ".join(match[1].split()))
+        in_table = match.string[match.string.rfind("\n", 0, match.start()) + 1 :].startswith("|")
+        shown = reference.symbol if in_table and reference.symbol else str(reference)
         try:
-            return f"[`{reference}`]({link(environment.find(reference))})"
+            return f"[`{shown}`]({link(environment.find(reference))})"
         except DLFSError:
-            return f"`{reference}`"
+            return f"`{shown}`"
 
     def absolute(match: re.Match) -> str:
         return f"]({(guide.path.parent / match[1]).resolve().as_uri()}"
 
-    return INLINE.sub(linked, re.sub(r"\]\((?!\w+:|#)([^)#\s]+)", absolute, text))
+    return INLINE.sub(linked, re.sub(r"\]\((?!\w+:|#)([^)#\s]+)", absolute, text))  # in this order: ours are absolute
 
 
 def excerpts(
@@ -174,9 +179,8 @@ def excerpt_of(reference: Reference, environment: Environment, entries: dict[str
     except DLFSError as error:
         return Text(f"▌ {error}\n", "yellow")
     then = entries.get(str(reference))
-    head = Text.assemble(
-        ("▌ ", "cyan"), (str(reference), "bold cyan"), f"   {reference.package} {found.version}".rstrip()
-    )
+    version = "" if reference.is_ours else f"   {reference.package} {found.version}"
+    head = Text.assemble(("▌ ", "cyan"), (str(reference), "bold cyan"), version)
     if then and then.get("hash") not in (None, found.hash):
         head.append(f"   changed: the guide was written about {then['version']}", "yellow")
     place = Text.assemble("  ", (place_of(found), f"dim link {link(found)}"))
@@ -255,26 +259,42 @@ def report(what: str | None, environment: Environment, differing: bool) -> int:
             continue
         findings = check(references, entries, environment)
         name = folder.parent.name if folder.name == "analysis" else folder.name
-        console.print(f"{name}: {summary(findings)} ({', '.join(versions(findings, environment))})", highlight=False)
+        compared = ", ".join(versions(findings, environment))
+        console.print(f"{name}: {summary(findings)} ({compared})", highlight=False, soft_wrap=True)
         for finding in findings:
             if finding.status != "same":
-                console.print(Text(f"  {described(finding)}", style_of(finding)))
+                console.print(Text(f"  {described(finding, environment)}", style_of(finding)), soft_wrap=True)
                 if differing and finding.status == "changed":
                     console.print(Syntax(difference(finding), "diff", theme="ansi_dark"))
         stale = unused(folder)
         for name in stale:
-            console.print(Text(f"  unused    {name}: no guide refers to it any more: dlfs read --lock", "yellow"))
+            console.print(
+                Text(f"  unused    {name}: no guide refers to it: dlfs read --lock", "yellow"), soft_wrap=True
+            )
         if failures(findings, environment) or stale:
             status = 1
     return status
 
 
-def described(finding: Finding) -> str:
+def described(finding: Finding, environment: Environment) -> str:
     note = finding.note
     if finding.then and finding.now and finding.reference.symbol:
-        before, after = finding.then, finding.now
-        note = f"{before['path']}:{before['lines'][0]} → {after.path}:{after.span[0]}"
+        then, now = finding.then, finding.now
+        there = now.span[0] if now.path == then["path"] else f"{now.path}:{now.span[0]}"
+        note = f"{then['path']}:{then['lines'][0]} → {there}"
+        here = source_here(finding)
+        if finding.status == "changed" and here and not environment.is_this:
+            if code_of(here.source) == code_of(now.source):
+                note += ", only in comments, docstrings or annotations"
     return f"{finding.status:9} {finding.reference}  {note}".rstrip()
+
+
+def source_here(finding: Finding) -> Excerpt | None:
+    """What a reference means in this Python's packages, which another's may be compared with."""
+    try:
+        return Environment().find(finding.reference)
+    except Missing:
+        return None
 
 
 def style_of(finding: Finding) -> str:
@@ -282,17 +302,12 @@ def style_of(finding: Finding) -> str:
 
 
 def difference(finding: Finding) -> str:
-    """How the source of a reference differs there from what is installed here."""
-    assert finding.now
-    try:
-        here = Environment().find(finding.reference)
-    except Missing as error:
-        return str(error)
-    return "\n".join(
-        difflib.unified_diff(
-            here.source.splitlines(), finding.now.source.splitlines(), f"here {here.version}", f"there {finding.now.version}", lineterm=""
-        )
-    )  # fmt: skip
+    """How the source of a reference there differs from what is installed here."""
+    here, there = source_here(finding), finding.now
+    if not here or not there:
+        return "It is not installed here, to compare it with."
+    old, new = here.source.splitlines(), there.source.splitlines()
+    return "\n".join(difflib.unified_diff(old, new, f"here {here.version}", f"there {there.version}", lineterm=""))
 
 
 def versions(findings: list[Finding], environment: Environment) -> Iterator[str]:
@@ -317,13 +332,13 @@ def renew_calls(what: str | None, checking: bool) -> int:
         raise UsageError("--calls traces the models of one guide: name it")
     status = 0
     for guide in find_guides(what):
-        if not calls.MARKED.search(guide.text):
+        if not calls.MARKED.search(guide.file_text):
             continue
         try:
-            renewed = calls.renewed(guide.text, calls.traces(guide.folder))
+            renewed = calls.renewed(guide.file_text, calls.traces(guide.folder))
         except ModuleNotFoundError as error:
             raise PackageMissing(f"{error.name} is not installed: {INSTALL}") from None
-        if renewed == guide.text:
+        if renewed == guide.file_text:
             click.echo(f"up to date: {guide.name}")
         elif checking:
             click.echo(f"{guide.name} does not show the calls of what is installed: dlfs read {what} --calls")
