@@ -12,6 +12,8 @@ together, so that 05.11 is one exercise. The front matter is YAML:
     minutes: 40                       teaches: one sentence
     needs: [torchvision]              packages; [] for none beyond the project's own
     hints: [first tier, second tier]  each says more than the one before
+    planted: the mistake's words      where the task is to find a bug: what one starts from is the solution with this mistake
+                                      of WRONG in it, and functions may be []
 
 What a learner starts from is cut from the solution's own text, so the two cannot part.
 """
@@ -78,12 +80,15 @@ class Exercise:
             raise DLFSError(f"{self.task}: the front matter is no YAML: {' '.join(str(error).split())}") from None
         for name, kind in FIELDS.items():
             value = facts.get(name) if isinstance(facts, dict) else None
-            if not isinstance(value, kind) or (name != "needs" and not value):
+            may_be_empty = name == "needs" or (name == "functions" and "planted" in facts)
+            if not isinstance(value, kind) or not (value or may_be_empty):
                 raise DLFSError(f"{self.task}: the front matter needs {name}, a {kind.__name__}; it has {value!r}")
             if kind is list and not all(isinstance(item, str) for item in value):
                 raise DLFSError(f"{self.task}: {name} is a list of strings; put what has a colon or a # in quotes")
-        if unknown := set(facts) - set(FIELDS):
-            raise DLFSError(f"{self.task}: the front matter has no {', '.join(unknown)}. It has {', '.join(FIELDS)}")
+        if unknown := set(facts) - {*FIELDS, "planted"}:
+            raise DLFSError(
+                f"{self.task}: the front matter has no {', '.join(unknown)}. It has {', '.join(FIELDS)}, planted"
+            )
         return facts, body.lstrip("\n")
 
     def fact(self, name: str) -> Any:
@@ -97,12 +102,25 @@ class Exercise:
     @property
     def starter(self) -> str:
         """What a learner starts from."""
+        if self.planted:
+            return self.with_mistake(self.planted)
         return cut(self.solution.read_text(encoding="utf-8"), self.fact("functions"), self.number)
 
     @property
     def wrong(self) -> list[Wrong]:
         """The mistakes that ship with it."""
         return load("wrong", self.mistakes).WRONG
+
+    @property
+    def planted(self) -> Wrong | None:
+        """The mistake that is to be found, in an exercise of that kind."""
+        name = self.parts[0].get("planted")
+        if name is None:
+            return None
+        mistakes = {wrong.mistake: wrong for wrong in self.wrong}
+        if name not in mistakes:
+            raise unknown_name("mistake", name, mistakes, owner=f"{self.mistakes} has")
+        return mistakes[name]
 
     def with_mistake(self, wrong: Wrong) -> str:
         """The solution's text with a mistake in it."""

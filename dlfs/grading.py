@@ -68,7 +68,7 @@ class Result(NamedTuple):
     test: str
     outcome: str  # passed, failed or skipped
     raised: type[BaseException] | None
-    message: str  # of what was raised
+    message: str  # of what was raised; of an assertion what it says, without pytest's own account of the values
 
 
 class Recorder:
@@ -83,7 +83,7 @@ class Recorder:
         if report.when == "call" or report.outcome != "passed":
             raised = call.excinfo
             self.results.append(
-                Result(item.name, report.outcome, raised and raised.type, str(raised.value) if raised else "")
+                Result(item.name, report.outcome, raised and raised.type, said_by(raised.value) if raised else "")
             )
         return report
 
@@ -91,6 +91,11 @@ class Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.results.append(Result(report.nodeid, "failed", None, str(report.longrepr)))
+
+
+def said_by(error: BaseException) -> str:
+    message, _, _ = str(error).partition("\nassert ")
+    return message
 
 
 def grade(exercise: Exercise, path: Path) -> list[Result]:

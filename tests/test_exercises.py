@@ -56,6 +56,9 @@ def test_the_starter_fails_each_test_with_not_implemented_and_nothing_else(exerc
     path.write_text(exercise.starter, encoding="utf-8")
     results = grade(exercise, path)
     assert results
+    if exercise.planted:  # what one starts from has a bug in it, which the test of mistakes looks at
+        assert all(result.raised in (None, AssertionError) for result in results), results
+        return
     for result in results:
         assert result.raised is NotImplementedError and exercise.number in result.message, result
 
@@ -227,7 +230,7 @@ def test_grading_names_what_each_test_raised(project, tmp_path):
     attempt.write_text("def double(x):\n    return 3 * x\n")
     (result,) = grade(exercise, attempt)
     assert (result.test, result.outcome, result.raised) == ("test_double", "failed", AssertionError)
-    assert result.message.startswith("twice, not thrice")
+    assert result.message == "twice, not thrice"
     attempt.write_text("def double(x)\n")
     (result,) = grade(exercise, attempt)
     assert result.raised is SyntaxError and result.outcome == "failed"
@@ -259,6 +262,16 @@ def test_front_matter_that_is_wrong_is_named(project, old, new, message):
     task.write_text(task.read_text().replace(old, new, 1))
     with pytest.raises(DLFSError, match=message):
         _ = Exercise(task).parts
+
+
+def test_a_planted_bug_is_what_one_starts_from(project):
+    task = find_exercise("13.1", project).task
+    task.write_text(task.read_text().replace("functions: [double]", "functions: []\nplanted: thrice"))
+    exercise = Exercise(task)
+    assert exercise.starter == "def double(x):\n    return 3 * x\n"
+    task.write_text(task.read_text().replace("planted: thrice", "planted: thrise"))
+    with pytest.raises(DLFSError, match="no mistake 'thrise'. Did you mean thrice"):
+        _ = Exercise(task).starter
 
 
 # ---------------------------------------------------------------------------------------------------------- Messages
