@@ -154,8 +154,9 @@ def expect(got: Any, expected: Any, called: str, usually: str = "", tolerance: f
     elif a.shape != b.shape:
         problem = f"got       shape {a.shape}\nexpected  shape {b.shape}"
     elif a.size:
-        difference = np.abs(np.subtract(a, b, dtype=np.float64))
-        difference[~np.isfinite(difference)] = np.inf
+        with np.errstate(invalid="ignore"):
+            difference = np.abs(np.subtract(a, b, dtype=np.float64))
+        difference = np.where(np.isfinite(difference), difference, np.inf)  # NaN is smaller than no bound
         bound = tolerance * (float(np.abs(b).max()) or 1.0)
         if difference.max() > bound:
             at = tuple(int(i) for i in np.unravel_index(difference.argmax(), difference.shape))

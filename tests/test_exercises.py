@@ -293,3 +293,9 @@ def test_expect_says_what_was_called_what_came_and_what_was_expected():
 def test_expect_fails_for_what_is_no_number_of_another_shape_or_not_finite(got):
     with pytest.raises(AssertionError, match="^called    f"):
         expect(got, [[1.0]], "f(x)")
+
+
+def test_expect_of_numbers():
+    expect(1.0, 1.0 + 1e-8, "f()")
+    with pytest.raises(AssertionError, match="^called    f\\(\\)\ngot       1.5\nexpected  2\ndiffer by 0.5 at most$"):
+        expect(1.5, 2.0, "f()")
