@@ -6,8 +6,8 @@ the tree of the function `timm` stands between two marks, and `dlfs read NN --ca
     <!-- calls timm -->
     <!-- /calls -->
 
-A line is a function of the package that the model comes from, or the forward of a torch.nn layer; with the module's name
-in the model, and the shape of what it returned.
+A line is a function of the package that the model comes from through which tensors go, or the forward of a torch.nn layer;
+with the module's name in the model, and the shape of what it returned.
 """
 
 import importlib
@@ -34,6 +34,7 @@ class Call:
     name: str = ""
     returned: str = ""
     calls: list["Call"] = field(default_factory=list)
+    takes_tensors: bool = False
 
     def outline(self) -> tuple:
         """The functions called beneath, without names and shapes: what two blocks of one kind have in common."""
@@ -46,7 +47,7 @@ def traced(model: Any, inputs: tuple) -> Call:
 
     package = type(model).__module__.partition(".")[0]
     names = {id(module): name for name, module in model.named_modules()}
-    root = Call("", "")
+    root, forward = Call("", ""), []
     stack: list[Call | None] = []  # a call for each frame that is shown, None for each that is not
 
     def innermost() -> Call:
@@ -57,11 +58,16 @@ def traced(model: Any, inputs: tuple) -> Call:
             call = shown(frame, package, names)
             if call:
                 innermost().calls.append(call)
+                if frame.f_locals.get("self") is model and frame.f_code.co_name == "forward":
+                    forward.append(call)
             stack.append(call)
         elif event == "return" and stack:
             call = stack.pop()
             if call:
                 call.returned = shapes(argument)
+                matters = call.returned or call.takes_tensors or call.calls
+                if isinstance(argument, bool) or not matters:  # questions and bookkeeping
+                    innermost().calls.remove(call)
 
     model.eval()
     with torch.no_grad():
@@ -72,7 +78,7 @@ def traced(model: Any, inputs: tuple) -> Call:
             model(*inputs)
         finally:
             sys.setprofile(previous)
-    return root.calls[0]
+    return forward[0]
 
 
 def shown(frame: FrameType, package: str, names: dict[int, str]) -> Call | None:
@@ -87,7 +93,9 @@ def shown(frame: FrameType, package: str, names: dict[int, str]) -> Call | None:
     owner = frame.f_locals.get("self")
     if owner is not None and "." in function:  # the class that was made, not the base that wrote the method
         function = f"{type(owner).__name__}.{short}" if not in_package else function
-    return Call(function, module, names.get(id(owner), "") if short == "forward" else "")
+    arguments = frame.f_code.co_varnames[: frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount]
+    takes_tensors = any(hasattr(frame.f_locals.get(name), "grad_fn") for name in arguments)
+    return Call(function, module, names.get(id(owner), "") if short == "forward" else "", takes_tensors=takes_tensors)
 
 
 def shapes(value: Any) -> str:

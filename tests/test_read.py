@@ -475,3 +475,15 @@ def test_a_tree_holds_the_package_s_functions_and_the_layers_of_torch():
 def test_a_tree_of_an_unknown_name_is_refused():
     with pytest.raises(DLFSError, match="calls.py has no function 'jax'. It has timm"):
         calls.renewed("<!-- calls jax -->\n<!-- /calls -->", {"timm": None})
+
+
+def test_a_tree_leaves_out_questions_bookkeeping_and_wrappers():
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=5, bos_token_id=0, eos_token_id=0)
+    tree = calls.traced(GPT2LMHeadModel(config), (torch.zeros(1, 3, dtype=torch.long),))
+    assert (tree.function, tree.returned[:18]) == ("GPT2LMHeadModel.forward", "logits (1, 3, 5)")
+    text = calls.drawn(tree)
+    assert "GPT2Block.forward, as above" in text and "transformer.h.0.attn.c_attn" in text
+    assert "is_" not in text and "PreTrainedConfig" not in text and "wrapper" not in text
