@@ -97,7 +97,9 @@ def command(
 
 def chosen(guides: list[Guide], what: str, page: str | None) -> tuple[Guide, list[Guide]]:
     """The page that is asked for, and the others."""
-    named = [guide for guide in guides if page is None or page.lower() in guide.path.stem.lower()]
+    wanted = (page or "").lower()
+    exact = [guide for guide in guides if guide.path.stem.lower() == wanted]
+    named = exact or [guide for guide in guides if wanted in guide.path.stem.lower()]
     if not named:
         raise UsageError(f"{what} has no page {page!r}. Valid: {', '.join(guide.path.stem for guide in guides)}")
     return named[0], [guide for guide in guides if guide != named[0]]

@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import timm
 import torch
@@ -92,4 +90,3 @@ def test_the_loss_of_logits_that_are_sure(exercise):
     expect(loss, 100.0, "tagging_loss([[200, -200, 200, -200]], [[1, 0, 0, 1]])", usually)
     loss.backward()
     expect(logits.grad, [[0.0, 0.0, 0.25, -0.25]], "its gradient", usually)
-    assert math.isfinite(loss)
