@@ -165,12 +165,12 @@ def compare_levels(levels: Mapping[str, Level], start: Start, zero_gradients: It
 
 
 def step_size(state: State, gradients: State) -> float:
-    """A learning rate at which one step moves the weights by about one percent, whatever their scale."""
+    """A learning rate at which one step moves the weights by about one percent, whatever their scale; 0.01 if they are zeros."""
     weight_norm, gradient_norm = (
         math.sqrt(sum(float(np.sum(np.square(arrays[name]))) for name in gradients if name in arrays))
         for arrays in (state, gradients)
     )
-    return 0.01 * weight_norm / gradient_norm if 0 < gradient_norm < math.inf else 0.01
+    return 0.01 * weight_norm / gradient_norm if weight_norm and 0 < gradient_norm < math.inf else 0.01
 
 
 def measure(level: Level, start: Start, lr: float) -> Measurement:
