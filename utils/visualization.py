@@ -9,10 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from framework.curves import COLORS, MARKERS, STYLE, plot_curves
+from framework.curves import COLORS, MARKERS, STYLE, Line, plot_curves
 from framework.serialization import replacing
 
-__all__ = ["by_layer", "confusion_matrix", "image_rows", "plot_curves", "save"]
+__all__ = [
+    "by_layer",
+    "confusion_matrix",
+    "decision_boundary",
+    "image_rows",
+    "lines",
+    "plot_curves",
+    "save",
+]
 
 GREY = "gray"  # darkness is the one thing that every printer and every eye has
 
@@ -38,12 +46,15 @@ def new_figure(width: float, height: float, title: str) -> Any:
 
 
 def image_rows(
-    title: str, rows: Sequence[tuple[str, Sequence[np.ndarray | None]]], captions: Sequence[Sequence[str]] | None = None
+    title: str,
+    rows: Sequence[tuple[str, Sequence[np.ndarray | None]]],
+    captions: Sequence[Sequence[str]] | None = None,
+    signed: bool = False,
 ) -> Any:
     """A Figure with a labelled row of small images for each (label, images); captions stand above the images.
 
     An image is (H, W) in grey or (H, W, 3) in [0, 1]; None leaves a gap. A grey row shares one scale, black its lowest value,
-    white its highest.
+    white its highest; signed: the scale is as wide on both sides of 0, which is the middle grey.
     """
     columns = max(len(images) for _, images in rows)
     figure = new_figure(1.2 + 0.85 * columns, 0.5 + (1.1 if captions else 0.9) * len(rows), title)
@@ -51,6 +62,8 @@ def image_rows(
     for r, (label, images) in enumerate(rows):
         drawn = [image for image in images if image is not None]
         low, high = min(map(np.min, drawn)), max(map(np.max, drawn))
+        if signed:
+            low, high = -max(-low, high), max(-low, high)
         for c, axes in enumerate(grid[r]):
             axes.set(xticks=[], yticks=[])
             axes.grid(False)
@@ -112,3 +125,55 @@ def confusion_matrix(title: str, targets: np.ndarray, predictions: np.ndarray, n
     axes.set_yticks(ticks, names)
     axes.grid(False)
     return figure
+
+
+def lines(
+    axes: Any, curves: Mapping[str, Line], xlabel: str, ylabel: str, xscale: str = "linear", yscale: str = "linear"
+) -> None:
+    """Draw a line for each name into a panel, each with its name at its right end, where none covers another."""
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    for number, (x, y) in enumerate(curves.values()):
+        axes.plot(x, y, color=COLORS[number % len(COLORS)], linestyle=DASHES[number // len(COLORS) % len(DASHES)])
+    axes.autoscale_view()  # else the panel's limits are set when it is drawn, and not known here
+    height = axes.bbox.height * 72 / axes.figure.dpi  # in points, as far as it is known before the layout
+    ends = axes.transData.transform([(x[-1], y[-1]) for x, y in curves.values()])
+    places = axes.transAxes.inverted().transform(ends)[:, 1]  # 0 is the panel's lower edge, 1 its upper
+    gap = 11 / height  # a line of text of 8 points, and some air
+    for previous, this in zip(order := np.argsort(places), order[1:]):
+        places[this] = max(places[this], places[previous] + gap)
+    places -= max(0, places.max() - 1)
+    for previous, this in zip(order := np.argsort(-places), order[1:]):
+        places[this] = min(places[this], places[previous] - gap)
+    for number, (name, (x, y)) in enumerate(curves.items()):
+        axes.annotate(
+            name, (x[-1], y[-1]), (1.04, places[number]), textcoords="axes fraction", va="center", fontsize=8,
+            arrowprops=dict(arrowstyle="-", color=COLORS[number % len(COLORS)], linewidth=0.7, shrinkA=1, shrinkB=0),
+        )  # fmt: skip
+
+
+DASHES = ("-", (0, (5, 2)), (0, (1, 1)))
+
+
+def decision_boundary(
+    axes: Any, scores: Callable[[np.ndarray], np.ndarray], x: np.ndarray, y: np.ndarray, names: Sequence[str]
+) -> None:
+    """Draw points x (N, 2) of classes y (N,) into a panel, and in grey how sure a model is of the class it takes a place for.
+
+    scores: points (M, 2) -> probabilities of the classes (M, K). White is where no class is likelier than another.
+    """
+    margin = 0.05 * np.ptp(x, axis=0)
+    (left, bottom), (right, top) = x.min(axis=0) - margin, x.max(axis=0) + margin
+    grid = np.meshgrid(np.linspace(left, right, 300), np.linspace(bottom, top, 300))
+    p = scores(np.stack([axis.ravel() for axis in grid], axis=1)).reshape(300, 300, -1)  # (300, 300, K)
+    greys = [str(1 - 0.05 * step) for step in range(10)]
+    shade = axes.contourf(*grid, p.max(axis=2), levels=np.linspace(1 / p.shape[2], 1, 11), colors=greys)
+    for k in range(p.shape[2]):
+        ahead = p[..., k] - np.delete(p, k, axis=2).max(axis=2)
+        axes.contour(*grid, ahead, levels=[0], colors="k", linewidths=1.5)
+        axes.scatter(
+            *x[y == k].T, marker=MARKERS[k % len(MARKERS)], s=22, label=names[k],
+            facecolor=COLORS[(2 * k) % len(COLORS)], edgecolor="white", linewidth=0.6,
+        )  # fmt: skip
+    axes.figure.colorbar(shade, ax=axes, label="probability of the likeliest class")
+    axes.grid(False)
+    axes.legend(frameon=True)

@@ -24,8 +24,8 @@ def squared_error_backward(z, targets):
 def binary_cross_entropy(z, targets):  # (B, 1), (B,)
     """-log σ(z) where the target is 1, -log(1 - σ(z)) where it is 0, without ever computing σ, which rounds to 0 or 1."""
     y = targets[:, None].astype(z.dtype)  # (B, 1)
-    softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))  # (B, 1), eq. 4: log(1 + exp(z)), no exp above 1
-    return (softplus - y * z).mean()  # (), eq. 3
+    losses = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))  # (B, 1), eq. 4: no exp above 1
+    return losses.mean()  # (), eq. 3
 
 
 def binary_cross_entropy_backward(z, targets):

@@ -19,12 +19,12 @@ def squared_error(z, targets):  # (B, K), (B, K)
 def binary_cross_entropy(z, targets):  # (B, 1), (B,)
     """-log σ(z) where the target is 1, -log(1 - σ(z)) where it is 0, without ever computing σ, which rounds to 0 or 1.
 
-    Autograd differentiates what is written: at z = 0 both terms of eq. 4 have a corner, and their slopes have to add up to
+    Autograd differentiates what is written: at z = 0 two terms of eq. 4 have a corner, and their slopes have to add up to
     σ(0) = ½. torch.maximum has the slope ½ there and abs has 0; torch.relu has 0, torch.clamp 1, and would be wrong.
     """
     y = targets[:, None].to(z.dtype)  # (B, 1)
-    softplus = torch.maximum(z, torch.zeros_like(z)) + torch.log1p(torch.exp(-torch.abs(z)))  # (B, 1), eq. 4
-    return (softplus - y * z).mean()  # (), eq. 3
+    losses = torch.maximum(z, torch.zeros_like(z)) - y * z + torch.log1p(torch.exp(-torch.abs(z)))  # (B, 1), eq. 4
+    return losses.mean()  # (), eq. 3
 
 
 def cross_entropy(z, targets):  # (B, K), (B,)
