@@ -88,7 +88,9 @@ def test_figure(case, model):
     z = model.forward(x)
     if case.config.regression == "linear":
         return f"rmse {rmse((z,), targets):.2f}"
-    right = logistic_accuracy((z,), targets) if case.config.regression == "logistic" else (z.argmax(1) == targets).mean()
+    right = (
+        logistic_accuracy((z,), targets) if case.config.regression == "logistic" else (z.argmax(1) == targets).mean()
+    )
     return f"{100 * right:.2f} %"
 
 
@@ -99,7 +101,9 @@ def rows():
         shown = {name: value for name, value in case.options.items() if name in ("alpha", "C")}
         estimator = f"`{case.estimator}({', '.join(f'{name}={value:g}' for name, value in shown.items())})`"
         for name, losses, difference, model in compare(case):
-            steps = str(len(losses) - (name == "newton")) if losses else ""  # newton's last loss is of the minimum itself
+            steps = (
+                str(len(losses) - (name == "newton")) if losses else ""
+            )  # newton's last loss is of the minimum itself
             bound = next(bound for bound in (1e-12, 1e-9, 1e-6, np.inf) if difference < bound)  # alike on every machine
             found = f"< {bound:.0e}" if bound < np.inf else f"{difference:.0e}"
             lines.append((case.data, estimator, f"`{name}`", steps, found, test_figure(case, model)))
@@ -127,7 +131,9 @@ def main(write, check):
     if check and text != renewed:
         raise DLFSError(f"{README} shows another table: python -m 01_Linear_Logistic.against_sklearn --write")
     if worst > BOUND:
-        raise DLFSError(f"a coefficient differs from scikit-learn's by {worst:.0e} of the largest, more than {BOUND:.0e}")
+        raise DLFSError(
+            f"a coefficient differs from scikit-learn's by {worst:.0e} of the largest, more than {BOUND:.0e}"
+        )
 
 
 if __name__ == "__main__":

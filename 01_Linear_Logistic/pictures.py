@@ -26,11 +26,8 @@ def weights(level, data):
     side = data.train.x.shape[-1]
     means = [data.train.x[data.train.y == digit].mean(axis=(0, 1)) for digit in range(10)]
     images = list(level.model.params["linear.weight"].reshape(10, side, side))
-    return image_rows(
-        "Weights of softmax regression: white speaks for the class, black against it",
-        [("mean digit", [1 - mean for mean in means]), ("weights", [image - image.mean() for image in images])],
-        [DIGITS, [""] * 10],
-    )
+    title = "Weights of softmax regression: where ink speaks for the class (white), and where against it (black)"
+    return image_rows(title, [("mean digit", means), ("weights", images)], [DIGITS, [""] * 10], signed=True)
 
 
 def confusion(level, data):

@@ -325,7 +325,11 @@ def test_where_a_plane_separates_the_classes_there_is_no_minimum():
     ("solver", "config", "message"),
     [
         ("normal_equations", LinearConfig(5, 3, "softmax"), "solves linear regression, got softmax; newton takes any"),
-        ("least_squares", LinearConfig(5, 1, "linear", l1=0.5), r"has a corner at 0, got l1=0\.5; use proximal_descent"),
+        (
+            "least_squares",
+            LinearConfig(5, 1, "linear", l1=0.5),
+            r"has a corner at 0, got l1=0\.5; use proximal_descent",
+        ),
         ("gradient_descent", LinearConfig(5, 1, "linear", l1=0.5), "use proximal_descent"),
         ("newton", LinearConfig(5, 1, "linear", l1=0.5), "use proximal_descent"),
     ],
