@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dlfs.cli import main
-from dlfs.compare import BOUND, QUANTITIES, Start, compare_levels, compare_study, loud, relative, starts
+from dlfs.compare import BOUND, QUANTITIES, Start, compare_levels, compare_study, loud, relative, starts, step_size
 from dlfs.levels import HandLevel, build_level, build_levels, level_names
 from dlfs.studies import find_study
 from dlfs.trace import compare_traces, forward_name, record
@@ -360,3 +360,9 @@ def test_a_twin_is_compared_through_its_keymap(monkeypatch):
     assert all(comparison.ok for comparison in comparisons)
     keymap.from_twin = lambda state: {"fc1.weight": 2 * state["kernel"].T, "fc1.bias": state["offset"]}
     assert not any(comparison.ok for comparison in compare_study(study, "softmax"))
+
+
+def test_the_step_size_is_a_hundredth_of_the_weights_and_moves_weights_of_zero_too():
+    gradients = {"w": np.array([3.0, 4.0])}
+    assert step_size({"w": np.array([0.0, 10.0])}, gradients) == pytest.approx(0.01 * 10 / 5)
+    assert step_size({"w": np.zeros(2)}, gradients) == step_size({"w": np.ones(2)}, {"w": np.zeros(2)}) == 0.01

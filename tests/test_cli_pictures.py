@@ -11,7 +11,7 @@ from dlfs.cli import main
 from dlfs.levels import build_level
 from dlfs.studies import find_study
 from utils.training_utils import read_checkpoint
-from utils.visualization import confusion_matrix, image_rows, save
+from utils.visualization import confusion_matrix, decision_boundary, image_rows, lines, new_figure, save
 
 
 def run(capsys, *arguments):
@@ -78,6 +78,36 @@ def test_rows_of_images_share_a_scale_and_leave_gaps(tmp_path):
     assert drawn[0][0].get_clim() == drawn[2][0].get_clim() == (0, 5)
     save(tmp_path / "sub" / "rows.png", lambda: figure)
     assert (tmp_path / "sub" / "rows.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_signed_row_has_zero_in_the_middle_of_its_scale():
+    figure = image_rows("title", [("weights", [np.array([[-1.0, 0.0]]), np.array([[3.0, 2.0]])])], signed=True)
+    assert all(axes.images[0].get_clim() == (-3, 3) for axes in figure.axes)
+
+
+def test_lines_are_named_at_their_ends_in_order_and_apart():
+    axes = new_figure(6, 4, "title").subplots()
+    ends = {"low": 0.0, "nearly": 0.999, "nearly too": 1.0, "same": 1.0}
+    lines(axes, {name: ([0, 1], [0.5, end]) for name, end in ends.items()}, "x", "y")
+    heights = [text.get_position()[1] for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == list(ends)
+    assert heights == sorted(heights) and heights[-1] <= 1 and np.diff(heights).min() > 0.03
+
+
+def test_a_decision_boundary_runs_where_the_classes_are_equally_likely(tmp_path):
+    x, y = np.array([[0.0, 0.0], [4.0, 1.0], [1.0, 1.0], [3.0, 0.0]]), np.array([0, 1, 0, 1])
+
+    def scores(points):
+        p = 1 / (1 + np.exp(2 - points[:, 0]))  # ½ at 2
+        return np.stack([1 - p, p], axis=1)
+
+    figure = new_figure(5, 4, "title")
+    axes = figure.subplots()
+    decision_boundary(axes, scores, x, y, ["left", "right"])
+    paths = [path for contour in axes.collections for path in contour.get_paths()]
+    assert any(len(path.vertices) > 100 and np.allclose(path.vertices[:, 0], 2, atol=0.01) for path in paths)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["left", "right"]
+    save(tmp_path / "boundary.png", lambda: figure)
 
 
 def test_augment_is_refused_where_the_recipe_has_none(capsys, tmp_path):

@@ -1,6 +1,6 @@
 """Pictures, in the one style of framework.curves: readable in grey and to the colour-blind.
 
-A function here returns a matplotlib Figure; `save` draws it in the style and writes the PNG.
+A function here returns a matplotlib Figure, or draws into a panel of one that it is given (`axes`); `save` draws it in the style and writes the PNG.
 """
 
 from collections.abc import Callable, Mapping, Sequence

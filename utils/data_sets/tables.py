@@ -49,5 +49,5 @@ def standardised(name: str, bunch: Any, valid: int, target: Any) -> TableDataset
     train = len(x) - 2 * valid
     x = ((x - x[:train].mean(axis=0)) / x[:train].std(axis=0)).astype(np.float32)
     parts = (slice(0, train), slice(train, train + valid), slice(train + valid, None))
-    splits = (Split(x[part], y[part]) for part in parts)
-    return TableDataset(name, *splits, features=tuple(map(str, bunch.feature_names)))
+    learn, watch, test = (Split(x[part], y[part]) for part in parts)
+    return TableDataset(name, learn, watch, test, features=tuple(map(str, bunch.feature_names)))
