@@ -48,10 +48,13 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
                     linewidth=1.2 + 1.9 * below,
                     marker=MARKERS[number % len(MARKERS)],
                     markersize=5 + 1.3 * below,
-                    markevery=(number, len(lines)),
+                    markevery=(number, len(lines)) if len(x) > len(lines) else 1,
                 )
             axes.set(xlabel=xlabel, ylabel=quantity)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            left, right = axes.get_xlim()
+            if right - left < 1:  # a single point: room for whole numbers
+                axes.set_xlim(left - 1, right + 1)
             low, high = axes.get_ylim()
             lacking = max(0, 0.1 * abs(high) - (high - low))
             axes.set_ylim(low - 0.8 * lacking, high + 0.2 * lacking)
