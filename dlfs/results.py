@@ -66,12 +66,12 @@ def summary(folder: Path, epochs: int) -> dict[str, float]:
 # ------------------------------------------------------------------------------------------------------- Showing
 
 
-def over_seeds(quantity: str, values: list[float]) -> str:
-    """A figure over its seeds: the mean and, for a metric, from where to where it goes; of times the median."""
+def over_seeds(quantity: str, values: list[float], with_spread: bool) -> str:
+    """A figure over its seeds: the mean and, with_spread, from where to where it goes; of times the median."""
     if quantity == "seconds":
         return figure(quantity, statistics.median(values))
     mean = figure(quantity, sum(values) / len(values))
-    if len(values) == 1 or quantity in ("train_loss", "test_loss"):
+    if len(values) == 1 or not with_spread:
         return mean
     low, high = (figure(quantity, value).removesuffix(" %") for value in (min(values), max(values)))
     return f"{mean} ({low}–{high})"
@@ -108,7 +108,8 @@ def table(runs: list[Run], loss_name: str = "loss") -> tuple[list[str], list[lis
             cells = [data, TITLES[level], str(seeds[0]["epochs"]), str(len(found))]
             for quantity in [*quantities, "seconds"]:
                 values = [figures[quantity] for figures in found if quantity in figures]
-                cells.append(over_seeds(quantity, values) if values else "")
+                with_spread = quantity != "train_loss" and (quantity != "test_loss" or loss_name != "loss")
+                cells.append(over_seeds(quantity, values, with_spread) if values else "")
             rows.append(cells)
     return head, rows
 
