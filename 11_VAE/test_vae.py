@@ -15,6 +15,7 @@ from dlfs.levels import as_array, build_level, initial_level, level_names
 from dlfs.studies import find_study
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
+from utils.visualization import save
 
 STUDY = find_study("11")
 VAEConfig, RECIPES = STUDY.facts.VAEConfig, STUDY.facts.RECIPES
@@ -279,6 +280,33 @@ def test_load_state_dict_names_what_does_not_fit(build, change):
 def test_a_bad_config_names_what_is_wrong_and_what_is_valid(options, message):
     with pytest.raises(ValueError, match="VAEConfig: " + message):
         VAEConfig(**options)
+
+
+# ---------------------------------------------------------------------------------------- Pictures and likelihoods
+
+
+@pytest.mark.parametrize("likelihood", STUDY.facts.HEADS)
+def test_every_picture_is_drawn(tmp_path, likelihood):
+    level = build_level(STUDY, "by-hand", VAEConfig(64, 16, 2, likelihood=likelihood))
+    for name, draw in STUDY.module("pictures.py").FLAT.items():
+        save(tmp_path / f"{name}.png", lambda draw=draw: draw(level, load("digits")))
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_all_recipes_have_pictures():
+    assert STUDY.module("pictures.py").PICTURES.keys() == RECIPES.keys()
+
+
+@pytest.mark.parametrize("recipe", ["digits", "digits-gaussian"])
+def test_the_estimate_of_the_likelihood_is_below_the_loss(recipe):
+    config = RECIPES[recipe]["config"]
+    level = build_level(STUDY, "by-hand", config)
+    rng = np.random.default_rng(0)
+    level.load_state(
+        {name: p + 0.1 * rng.standard_normal(p.shape, dtype=np.float32) for name, p in level.state().items()}
+    )
+    loss, nll = STUDY.module("likelihood.py").estimate(level, load("digits").test.x[:150], 20, rng)
+    assert np.isfinite([loss, nll]).all() and nll < loss
 
 
 # --------------------------------------------------------------------------------------------------------- Mutants
