@@ -39,7 +39,7 @@ def main(run, level, samples, images):
     """Print the loss and the estimate of −log p(x) on the test set for a RUN of `dlfs train 11`."""
     study, facts = find_study("11"), read_run(run)
     _, recipe = study.recipe(facts["data"])
-    data = load(recipe.get("data", facts["data"]))
+    data = load(recipe["data"])
     shown = trained_level(study, run, level or facts["levels"][0], facts["data"])
     loss, nll = estimate(shown, data.test.x[:images], samples, np.random.default_rng(0))
     kind = "binarised" if recipe["config"].likelihood == "bernoulli" else "dequantised"
