@@ -1,4 +1,4 @@
-"""`python -m benchmarks step | memory | data | production`: figures against PyTorch, as ratios of medians of interleaved runs."""
+"""`python -m benchmarks step | by-hand | memory | data | production`: figures against PyTorch, as ratios of medians of interleaved runs."""
 
 import json
 
@@ -52,6 +52,28 @@ def step(names, threads, pairs, json_file):
                 f"{row['ratio']:.2f}",
                 f"{row['low']:.2f} – {row['high']:.2f}",
             )
+            table.add_row(name, row["side"], *figures, end_section=row is result["rows"][-1])
+    finish(results, table, json_file)
+
+
+@main.command("by-hand")
+@click.option("--threads", default=2, show_default=True, help="Threads of every side.")
+@click.option("--pairs", default=9, show_default=True, help="Timed blocks of each side.")
+@click.option("--json", "json_file", type=click.File("w"), help="Write the figures here.")
+def by_hand(threads, pairs, json_file):
+    """The models by hand against their level 3 under PyTorch: the recipe's training step, and what an epoch of them takes."""
+    from .by_hand import WORKLOADS
+
+    table = Table(title=f"Training step of the models' own files, {threads} thread{'s' * (threads > 1)}")
+    for heading in ("workload", "side", "median ms", "an epoch, s", "ratio", "middle half of pairs"):
+        table.add_column(heading, justify="left" if heading in ("workload", "side") else "right")
+    results = []
+    for name in WORKLOADS:
+        result = json.loads(protocol.in_a_process("benchmarks.by_hand", name, threads, pairs, threads=threads))
+        results.append(result)
+        for row in result["rows"]:
+            spread = f"{row['low']:.2f} – {row['high']:.2f}"
+            figures = f"{row['median_ms']:.3f}", f"{row['epoch_s']:.1f}", f"{row['ratio']:.2f}", spread
             table.add_row(name, row["side"], *figures, end_section=row is result["rows"][-1])
     finish(results, table, json_file)
 

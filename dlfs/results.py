@@ -66,12 +66,12 @@ def summary(folder: Path, epochs: int) -> dict[str, float]:
 # ------------------------------------------------------------------------------------------------------- Showing
 
 
-def over_seeds(quantity: str, values: list[float]) -> str:
-    """A figure over its seeds: the mean and, for a metric, from where to where it goes; of times the median."""
+def over_seeds(quantity: str, values: list[float], with_spread: bool) -> str:
+    """A figure over its seeds: the mean and, with_spread, from where to where it goes; of times the median."""
     if quantity == "seconds":
         return figure(quantity, statistics.median(values))
     mean = figure(quantity, sum(values) / len(values))
-    if len(values) == 1 or quantity in ("train_loss", "test_loss"):
+    if len(values) == 1 or not with_spread:
         return mean
     low, high = (figure(quantity, value).removesuffix(" %") for value in (min(values), max(values)))
     return f"{mean} ({low}–{high})"
@@ -89,7 +89,7 @@ def by_data(runs: list[Run]) -> dict[str, list[Run]]:
     return groups
 
 
-def table(runs: list[Run]) -> tuple[list[str], list[list[str]]]:
+def table(runs: list[Run], loss_name: str = "loss") -> tuple[list[str], list[list[str]]]:
     """The head and the rows of the results table: a row for each data set and level, over all seeds that were run."""
     quantities = list(dict.fromkeys(key for run in runs for figures in run["levels"].values() for key in figures))
     quantities.remove("seconds")
@@ -98,7 +98,7 @@ def table(runs: list[Run]) -> tuple[list[str], list[list[str]]]:
         "level",
         "epochs",
         "seeds",
-        *(quantity.replace("_", " ") for quantity in quantities),
+        *(quantity.replace("loss", loss_name).replace("_", " ") for quantity in quantities),
         "an epoch took",
     ]
     rows = []
@@ -108,7 +108,8 @@ def table(runs: list[Run]) -> tuple[list[str], list[list[str]]]:
             cells = [data, TITLES[level], str(seeds[0]["epochs"]), str(len(found))]
             for quantity in [*quantities, "seconds"]:
                 values = [figures[quantity] for figures in found if quantity in figures]
-                cells.append(over_seeds(quantity, values) if values else "")
+                with_spread = quantity != "train_loss" and (quantity != "test_loss" or loss_name != "loss")
+                cells.append(over_seeds(quantity, values, with_spread) if values else "")
             rows.append(cells)
     return head, rows
 
@@ -128,14 +129,15 @@ def markdown(study: Study) -> str:
     runs = recorded_runs(study)
     if not runs:
         return ""
-    head, rows = table(runs)
+    head, rows = table(runs, study.loss_name)
     lines = [head, ["---"] * len(head), *rows]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     text += f"\nWritten by `dlfs results {study.number} --write` from the runs recorded in [`results/`](results):\n\n"
     text += "".join(f"- {line}\n" for line in provenance(runs))
     for data, seeds in by_data(runs).items():
         picture = f"results/{data}-seed{min(run['seed'] for run in seeds)}.png"
-        text += f"\n![Training loss and validation accuracy on {data}, all levels on each other]({picture})\n"
+        curves = f"and validation {study.loss_name}" if hasattr(study.facts, "LOSS") else "loss and validation accuracy"
+        text += f"\n![Training {curves} on {data}, all levels on each other]({picture})\n"
     return text
 
 
@@ -153,11 +155,13 @@ def readme_with_results(study: Study) -> tuple[Path, str, str]:
     return path, text, before + BEGIN + markdown(study) + END + after
 
 
-def accuracies(study: Study) -> list[str]:
-    """What the recorded runs reached on the test set, over levels and seeds: mnist 97.3–97.9 %."""
+def reached(study: Study) -> list[str]:
+    """What the recorded runs reached on the test set, over levels and seeds: mnist 97.3–97.9 %; or the loss, by its name."""
+    judged_by_loss = hasattr(study.facts, "LOSS")
+    quantity, factor, unit = ("test_loss", 1, study.loss_name) if judged_by_loss else ("test_accuracy", 100, "%")
     found: dict[str, list[float]] = {}
     for run in recorded_runs(study):
         for figures in run["levels"].values():
-            if "test_accuracy" in figures:
-                found.setdefault(data_of(run), []).append(100 * figures["test_accuracy"])
-    return [f"{data} {min(values):.1f}–{max(values):.1f} %" for data, values in found.items()]
+            if quantity in figures:
+                found.setdefault(data_of(run), []).append(factor * figures[quantity])
+    return [f"{data} {min(values):.1f}–{max(values):.1f} {unit}" for data, values in found.items()]

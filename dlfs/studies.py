@@ -10,8 +10,9 @@ study.py holds facts, as constants and small functions:
     RECIPES                                {name: recipe}: what `train` does; the first needs no download. A recipe is a dict:
                                            config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
                                            schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan;
-                                           data: the data set, where the recipe's name is not that of one
+                                           data: the data set, where the recipe's name is not that of one; training_batch: its own
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
+    LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
     ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
                                            with the same forward and loss, or None where there is none. to_twin(state) and from_twin(state) in keymap.py
@@ -86,6 +87,11 @@ class Study:
         if name not in recipes:
             raise unknown_name("recipe for data", name, recipes, owner=f"{self.folder.name} has")
         return name, {"data": name, **recipes[name]}
+
+    @property
+    def loss_name(self) -> str:
+        """What tables and pictures call the loss."""
+        return getattr(self.facts, "LOSS", "loss")
 
     def require_level(self, level: str) -> str:
         """The file of a level; UsageError for one that does not exist."""

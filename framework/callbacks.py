@@ -106,7 +106,9 @@ def figure(key, value):
     """One figure in its unit."""
     if key == "seconds":
         return f"{value:.1f} s"
-    return f"{100 * value:.2f} %" if key.endswith("accuracy") else f"{value:.4f}"
+    if key.endswith("accuracy"):
+        return f"{100 * value:.2f} %"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
 class Curves(Callback):

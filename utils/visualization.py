@@ -17,9 +17,11 @@ __all__ = [
     "confusion_matrix",
     "decision_boundary",
     "image_rows",
+    "image_sheet",
     "lines",
     "plot_curves",
     "save",
+    "scatter_by_class",
 ]
 
 GREY = "gray"  # darkness is the one thing that every printer and every eye has
@@ -99,6 +101,33 @@ def by_layer(
     axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
+    return figure
+
+
+def image_sheet(title: str, images: np.ndarray, gap: int = 0, size: float = 7.0) -> Any:
+    """A Figure of images (rows, columns, H, W), each in [0, 1], edge to edge on one sheet, or `gap` pixels apart. 1 is black: ink."""
+    rows, columns, height, width = images.shape
+    padded = np.pad(images, ((0, 0), (0, 0), (0, gap), (0, gap)))
+    sheet = padded.transpose(0, 2, 1, 3).reshape(rows * (height + gap), columns * (width + gap))
+    figure = new_figure(size, 0.5 + size * sheet.shape[0] / sheet.shape[1], title)
+    axes = figure.subplots()
+    axes.imshow(sheet, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_axis_off()
+    return figure
+
+
+def scatter_by_class(title: str, points: np.ndarray, classes: np.ndarray, names: Sequence[str]) -> Any:
+    """A Figure with a panel for each class: its points (N, 2) in black, all others in grey behind them."""
+    columns = min(len(names), 5)
+    rows = -(-len(names) // columns)
+    figure = new_figure(2.2 * columns, 0.5 + 2.2 * rows, title)
+    for index, axes in enumerate(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat):
+        if index >= len(names):
+            axes.set_axis_off()
+            continue
+        axes.scatter(*points.T, s=2, color="0.85", linewidths=0)
+        axes.scatter(*points[classes == index].T, s=4, color="k", linewidths=0)
+        axes.set_title(names[index])
     return figure
 
 

@@ -5,7 +5,7 @@ import json
 import click
 from rich.console import Console
 
-from dlfs.results import accuracies
+from dlfs.results import reached
 from dlfs.studies import Study, all_studies
 from dlfs.terminal import table
 
@@ -19,7 +19,7 @@ def standing(study: Study) -> str:
         return f"names {', '.join(missing)}, which is not there"
     if not study.levels:
         return "not written yet"
-    return "\n".join(accuracies(study)) or "no run recorded"
+    return "\n".join(reached(study)) or "no run recorded"
 
 
 @click.command("list")

@@ -40,7 +40,7 @@ def command(model: str, record: Path | None, write: bool, check: bool) -> None:
             f"no run of {study.folder.name} is recorded: dlfs train {study.number} --level all, then --record its folder"
         )
         return
-    head, rows = results.table(runs)
+    head, rows = results.table(runs, study.loss_name)
     shown = table(*(name.replace(" ", "\n") for name in head), whole="data")
     for row in rows:
         shown.add_row(*(cell.replace(" (", "\n(") if "%" in cell else cell for cell in row))

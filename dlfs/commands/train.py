@@ -260,7 +260,7 @@ def watchers(run: Run, title: str, folder: Path, console: Console) -> list[Callb
 
 def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
     """The plan of a run: its numbers, and from the study how a batch is made and what is measured."""
-    training_batch = getattr(study.facts, "training_batch", None)
+    training_batch = recipe.get("training_batch", getattr(study.facts, "training_batch", None))
     return Plan(
         epochs=run["epochs"],
         batch_size=run["batch_size"],
@@ -326,14 +326,14 @@ def interrupted(study: Study, folder: Path, level: str) -> DLFSError:
 
 def draw(study: Study, run: Run, histories: dict[str, list[Row]], path: Path) -> None:
     """The curves of all levels in one picture: training loss, and each metric on the validation set."""
-    quantities = {"train_loss": "training loss", "valid_loss": "validation loss"}
+    quantities = {"train_loss": f"training {study.loss_name}", "valid_loss": f"validation {study.loss_name}"}
     quantities |= {
         key: f"validation {key.removeprefix('valid_')}"
         for row in histories.values()
         for key in row[0]
-        if key.startswith("valid_")
+        if key.startswith("valid_") and key not in quantities
     }
-    if len(quantities) > 2:
+    if len(quantities) > 2 and study.loss_name == "loss":
         del quantities["valid_loss"]  # a metric says more
     panels = {
         label: {TITLES[level]: curve(rows, key) for level, rows in histories.items()}
