@@ -16,22 +16,22 @@ __all__ = [
     "abs", "neg", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos",
     "tanh", "sigmoid", "erf", "relu", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "remainder", "floor_divide", "clamp", "lerp",
     "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "isnan", "isinf", "isfinite",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift", "isnan", "isinf", "isfinite",
 ]  # fmt: skip
 
 # --- one input: y = f(x), and g · f'(x) -------------------------------------------------------------------------------
 
-abs = unary("abs", np.absolute, lambda g, x: g * np.sign(x), keeps_integers=True)
-neg = unary("neg", np.negative, lambda g: -g, keeps_integers=True)
+abs = unary("abs", np.absolute, lambda g, x: g * np.sign(x), keeps="iu")
+neg = unary("neg", np.negative, lambda g: -g, keeps="iu")
 sign = unary(
     "sign",
     lambda x: x.copy() if x.dtype.kind == "b" else np.subtract(x > 0, x < 0, dtype=x.dtype),  # of NaN 0, as in PyTorch
     lambda g: np.zeros_like(g),
-    keeps_integers=True,
+    keeps="iub",
 )
-floor = unary("floor", lambda x: _rounded(np.floor, x), lambda g: np.zeros_like(g), keeps_integers=True)
-ceil = unary("ceil", lambda x: _rounded(np.ceil, x), lambda g: np.zeros_like(g), keeps_integers=True)
-_round = unary("round", lambda x: _rounded(np.rint, x), lambda g: np.zeros_like(g), keeps_integers=True)
+floor = unary("floor", lambda x: _rounded(np.floor, x), lambda g: np.zeros_like(g), keeps="iu")
+ceil = unary("ceil", lambda x: _rounded(np.ceil, x), lambda g: np.zeros_like(g), keeps="iu")
+_round = unary("round", lambda x: _rounded(np.rint, x), lambda g: np.zeros_like(g), keeps="iu")
 exp = unary("exp", np.exp, lambda g, y: g * y)
 expm1 = unary("expm1", np.expm1, lambda g, y: g * (y + 1))
 log = unary("log", np.log, lambda g, x: g / x)
@@ -42,7 +42,7 @@ square = unary(
     "square",
     lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64),
     lambda g, x: g * (2 * x),
-    keeps_integers=True,
+    keeps="iub",
 )
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda g, y: -g * (y * y))
 sin = unary("sin", np.sin, lambda g, x: g * np.cos(x))
@@ -50,7 +50,7 @@ cos = unary("cos", np.cos, lambda g, x: -g * np.sin(x))
 tanh = unary("tanh", np.tanh, lambda g, y: g * (1 - y * y))
 sigmoid = unary("sigmoid", special.sigmoid, lambda g, y: g * (y * (1 - y)))
 erf = unary("erf", special.erf, lambda g, x: g * (np.exp(-x * x) * (2 / math.sqrt(math.pi))))
-relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: masked(g, y != 0), keeps_integers=True)
+relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: masked(g, y != 0), keeps="iu")
 
 
 def _rounded(function, x):
@@ -75,10 +75,13 @@ def masked(g, mask):
 # --- two inputs: y = f(a, b), and g · ∂f/∂a, g · ∂f/∂b ------------------------------------------------------------------
 
 _add = binary("add", np.add, lambda g: g, lambda g: g)
-_sub = binary("sub", np.subtract, lambda g: g, lambda g: -g)
+_sub = binary("sub", np.subtract, lambda g: g, lambda g: -g, bools=False)
 mul = binary("mul", np.multiply, lambda g, b: g * b, lambda g, a: g * a)
 _div = binary("div", np.true_divide, lambda g, b: g / b, lambda g, b, y: -g * (y / b), floats_only=True)
-_pow = binary("pow", np.power, lambda g, a, b: g * _pow_slope(a, b), lambda g, a, y: g * (y * _log_of_base(a)))
+_pow = binary(
+    "pow", lambda a, b: _number(np.power, a, b),
+    lambda g, a, b: g * _pow_slope(a, b), lambda g, a, y: g * (y * _log_of_base(a)),
+)  # fmt: skip
 maximum = binary(
     "maximum", np.maximum, lambda g, a, b: _share(g, a >= b, a > b), lambda g, a, b: _share(g, b >= a, b > a)
 )
@@ -100,11 +103,18 @@ def _integral(x):
     return x.__class__ in (int, bool) or x.__class__ is not float and x.dtype.kind != "f"
 
 
+def _number(function, a, b):
+    """function(a, b), but not where both are bools, of which NumPy makes int8, and PyTorch refuses."""
+    if np.result_type(a, b).kind == "b":
+        raise TypeError("convert one of them first, as with int()")
+    return function(a, b)
+
+
 def _whole(function, a, b):
     """A division without a fraction: of integers by 0 an error, as in PyTorch (NumPy gives 0)."""
     if _integral(a) and _integral(b) and (b == 0 if b.__class__ in (int, bool) else (b == 0).any()):
         raise ZeroDivisionError("integers cannot be divided by zero")
-    return function(a, b)
+    return _number(function, a, b)
 
 
 def _truncated(a, b):
@@ -118,7 +128,7 @@ def _pow_slope(a, b):
     """∂(a^b)/∂a = b·a^(b-1), and 0 where b = 0, even at a = 0."""
     if b.__class__ in (int, float):
         return np.zeros_like(a) if b == 0 else b * a ** (b - 1)
-    return np.where(b == 0, np.zeros_like(a * b), b * a ** (b - (b != 0)))
+    return np.where(b == 0, np.zeros_like(a * b), b * a ** (b - (b != 0).astype(b.dtype)))
 
 
 def _log_of_base(a):
@@ -153,6 +163,8 @@ bitwise_and, bitwise_or, bitwise_xor = (
     plain("bitwise_or", np.bitwise_or),
     plain("bitwise_xor", np.bitwise_xor),
 )
+bitwise_left_shift = plain("bitwise_left_shift", lambda a, b: _number(np.left_shift, a, b))
+bitwise_right_shift = plain("bitwise_right_shift", lambda a, b: _number(np.right_shift, a, b))
 bitwise_not = plain("bitwise_not", np.invert)
 isnan, isinf, isfinite = plain("isnan", np.isnan), plain("isinf", np.isinf), plain("isfinite", np.isfinite)
 
@@ -164,6 +176,8 @@ def _scaled(name, input, other, alpha):
         input.is_floating_point() or isinstance(other, Tensor) and other.is_floating_point()
     ):
         raise RuntimeError(f"{name}: alpha={alpha} of integer tensors must be an integer")
+    if isinstance(other, Tensor) and other.array.dtype.kind == "b":
+        alpha = bool(alpha)
     return other * alpha
 
 
@@ -194,12 +208,22 @@ def pow(input, exponent):
         and (exponent.__class__ is int or input.array.dtype.kind == "f")
     ):
         return square(input)
+    if exponent.__class__ is int and input.array.dtype.kind in "iu":
+        if exponent < 0:
+            raise RuntimeError(
+                f"pow: integers to the negative power {exponent} are no integers; convert with float() first"
+            )
+        backend.stored("pow", exponent, input.array.dtype)
     return _pow(input, exponent)
 
 
 def round(input, *, decimals=0):
     """Round half to even, to the given number of decimals."""
-    return _round(input) if decimals == 0 else _round(input * 10.0**decimals) / 10.0**decimals
+    if decimals == 0:
+        return _round(input)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"round: decimals={decimals} is for floating-point tensors, not {input.array.dtype}")
+    return _round(input * 10.0**decimals) / 10.0**decimals
 
 
 def _choose(condition, input, other):
@@ -237,8 +261,9 @@ def _beside(value, other, condition):
     if value.__class__ not in (int, float, bool):
         return value
     kind = backend.get_default_dtype() if value.__class__ is float else np.dtype(value.__class__)
-    if isinstance(other, Tensor) and backend.promote_types(kind, other.array.dtype).kind == other.array.dtype.kind:
+    if isinstance(other, Tensor) and backend.fits(kind, other.array.dtype):
         kind = other.array.dtype
+    value = backend.stored("where", value, kind) if value.__class__ is int else value
     return backend.scalar(value, kind, condition.array)
 
 
@@ -246,19 +271,40 @@ def clamp(input, min=None, max=None):
     """input limited to [min, max], numbers or tensors; the gradient passes where the input is strictly within."""
     if min is None and max is None:
         raise RuntimeError("clamp: at least one of min and max must be given")
+    dtype = input.array.dtype
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        input = input if min is None else maximum(input, min)
-        return input if max is None else minimum(input, max)
-    if input.array.dtype.kind != "f":
-        input = _with_limits(input, min, max)
+        number = [x for x in (min, max) if x is not None and not isinstance(x, Tensor)]
+        if number:
+            raise TypeError(
+                f"clamp: min and max must be two tensors or two numbers, {number[0]!r} stands beside a tensor"
+            )
+        return _clamp_by_tensors(input, min, max)
+    if float in (min.__class__, max.__class__) and dtype.kind != "f":
+        input = input.to(backend.get_default_dtype())
+    elif dtype.kind == "b":
+        input = input.to(np.int64)
+    elif dtype.kind != "f":
+        min, max = _in_range(min, max, np.iinfo(dtype))
     return _clamp(input, min=min, max=max)
 
 
-def _with_limits(input, min, max):
-    """Integers in the dtype that a float limit asks for; bools as integers."""
-    if float in (min.__class__, max.__class__):
-        return input.to(backend.get_default_dtype())
-    return input.to(np.int64) if input.array.dtype.kind == "b" else input
+def _clamp_by_tensors(input, min, max):
+    """The gradient goes to whichever of the three is the result, shared by two that tie; by all three, it is the input's."""
+    if min is None or max is None:
+        y = minimum(input, max) if min is None else maximum(input, min)
+    else:
+        alike = where(input < min, min, where(input > max, max, input))
+        y = where(eq(min, max), alike, minimum(maximum(input, min), max))
+    if y.array.dtype.kind == "b":
+        raise NotImplementedError("clamp: not defined for bool; convert the tensor first, as with int()")
+    return y
+
+
+def _in_range(min, max, dtype):
+    """Limits for integers, cut to what the dtype holds; RuntimeError where it holds nothing between them."""
+    if min is not None and min > dtype.max or max is not None and max < dtype.min:
+        raise RuntimeError(f"clamp: nothing in {dtype.dtype} lies between min={min} and max={max}")
+    return min if min is None or min >= dtype.min else dtype.min, max if max is None or max <= dtype.max else dtype.max
 
 
 def _limited(x, *, min, max):
@@ -291,6 +337,7 @@ _METHODS = (
     abs, neg, sign, floor, ceil, round, exp, expm1, log, log1p, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, erf, relu,
     add, sub, mul, div, pow, maximum, minimum, remainder, clamp, lerp, floor_divide,
     eq, ne, lt, le, gt, ge, logical_and, logical_or, logical_xor, logical_not, bitwise_and, bitwise_or, bitwise_xor, bitwise_not,
+    bitwise_left_shift, bitwise_right_shift,
 )  # fmt: skip
 for _function in _METHODS:
     method()(_function)
@@ -318,7 +365,7 @@ def _equality(function):
 
 _OPERATORS = {
     "add": _add, "sub": _sub, "mul": mul, "truediv": _div, "pow": pow, "floordiv": floor_divide, "mod": remainder,
-    "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
+    "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor, "lshift": bitwise_left_shift, "rshift": bitwise_right_shift,
 }  # fmt: skip
 for _name, _function in _OPERATORS.items():
     setattr(Tensor, f"__{_name}__", _function)
@@ -327,4 +374,11 @@ for _name, _function in _OPERATORS.items():
 for _name, _function in {"lt": lt, "le": le, "gt": gt, "ge": ge, "neg": neg, "abs": abs, "invert": bitwise_not}.items():
     setattr(Tensor, f"__{_name}__", _function)
 Tensor.__eq__, Tensor.__ne__ = _equality(eq), _equality(ne)
-Tensor.__pos__ = lambda self: self
+
+
+@method("__pos__")
+def _positive(self):
+    """+x: the tensor itself."""
+    if self.array.dtype.kind == "b":
+        raise NotImplementedError("+x: not defined for bool; convert it with int() or float()")
+    return self
