@@ -240,10 +240,11 @@ def test_a_copied_optimizer_goes_on_alone():
 
 
 def test_a_gradient_that_does_not_fit_is_refused():
-    w = Tensor(np.ones((2, 3)), True)
-    optimizer = optim.SGD([w], lr=0.1)
     for gradient in (np.ones((1, 3)), np.ones((2, 3), np.float32)):
+        w = Tensor(gradient.copy(), True)
+        optimizer = optim.SGD([w], lr=0.1)
         w.grad = Tensor(gradient)
+        w.data = Tensor(np.ones((2, 3)))  # since then the parameter has become another
         with pytest.raises(
             ValueError, match=r"a parameter of float64 \(2, 3\) has a gradient of float(64 \(1, 3\)|32 \(2, 3\))"
         ):

@@ -434,8 +434,7 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
             results = result = Tensor(y, recorded)
         first = result.array
         if op.view and _shares_memory(first, arrays[0]):
-            result.version = cell = inputs[0].cell()
-            result.view_at = cell[1]
+            result.become_view(inputs[0])
         if not recorded:
             return results
         versions = ()

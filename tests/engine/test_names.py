@@ -39,6 +39,8 @@ OWN = {
     "node",
     "version",
     "view_at",
+    "views",
+    "become_view",
     "hooks",
     "cell",
     "edge",

@@ -149,3 +149,25 @@ def test_wrong_types_are_named():
         framework.exp([1.0])
     with pytest.raises(TypeError, match="add.*str"):
         framework.ones(2) + "a"
+
+
+@pytest.mark.parametrize("T", [framework, torch], ids=["engine", "torch"])
+def test_a_gradient_that_does_not_fit_is_refused(T):
+    x = T.ones(2, 3, requires_grad=True)
+    for wrong, kind in [
+        ([1.0], TypeError),
+        (np.ones((2, 3)), TypeError),
+        (T.ones(3), RuntimeError),
+        (T.ones(2, 3, dtype=T.float64), RuntimeError),
+        (x, RuntimeError),
+    ]:
+        with pytest.raises(kind, match="grad"):
+            x.grad = wrong
+        assert x.grad is None
+    g = T.ones(2, 3)
+    x.grad = g
+    assert x.grad is g
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [[3.0] * 3] * 2
+    x.grad = None
+    assert x.grad is None
