@@ -9,7 +9,7 @@ from math import e, inf, nan, pi
 from numpy import dtype, iinfo
 
 from . import absent, autograd, functional, ops, torch_names
-from .anomaly import detect_anomaly
+from .anomaly import detect_anomaly, set_detect_anomaly
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import (
     Generator,
@@ -52,10 +52,10 @@ from .serialization import load, save
 from .tensor import Tensor, backward, grad
 
 # The names of torch.autograd that need tensors and ops, and so stand on higher floors than autograd.py.
-for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly):
+for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly):
     setattr(autograd, _name.__name__, _name)
 autograd.functional = functional
-del backward, grad, gradcheck, gradgradcheck, detect_anomaly, Function
+del backward, grad, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly, Function
 
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
