@@ -8,7 +8,7 @@ from math import e, inf, nan, pi
 
 from numpy import dtype, iinfo
 
-from . import absent, autograd, functional, ops, torch_names
+from . import absent, arguments, autograd, functional, ops, torch_names
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import (
@@ -72,6 +72,7 @@ for _family in (
 ):  # fmt: skip
     __all__ += _family.__all__
 
+arguments.check(globals())
 _missing = absent.refuse_missing(globals(), "framework")
 
 

@@ -1,6 +1,7 @@
 """torch.nn.functional's names: the functions of `ops/` that layers are made of. Each is defined in its family's file."""
 
 from ..absent import refuse_missing
+from ..arguments import check
 from ..ops.activation import (
     elu,
     gelu,
@@ -63,4 +64,5 @@ __all__ = [
     "softmin", "softplus", "tanh", "unfold",
 ]  # fmt: skip
 
+check(globals())
 __getattr__ = refuse_missing(globals(), "torch.nn.functional")

@@ -302,6 +302,9 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal random numbers of the given mean and standard deviation: numbers with a size, or tensors, one draw per element."""
+    for name, x in (("mean", mean), ("std", std)):
+        if not isinstance(x, (Tensor, int, float)):
+            raise TypeError(f"normal: argument {name!r} must be a Tensor or a number, not {type(x).__name__}")
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if bool(tensors) == (size is not None):
         raise TypeError("normal: give numbers for mean and std with a size, or a tensor for one of them without")

@@ -83,7 +83,9 @@ def _names(function):
 
 
 def _not_a_tensor(name, value):
-    return TypeError(f"{name}: expected a Tensor, got {type(value).__name__}; framework.tensor(...) makes one")
+    return TypeError(
+        f"{name}: argument 'input' (position 1) must be Tensor, not {type(value).__name__}; framework.tensor(...) makes one"
+    )
 
 
 # --- one input --------------------------------------------------------------------------------------------------------
