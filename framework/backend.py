@@ -8,8 +8,13 @@ import ctypes
 import math
 import platform
 import sys
+import warnings
 
 import numpy as np
+
+# log(0), 0/0 and overflow give −∞, NaN and ∞ without a word, as in PyTorch. Only what the engine's own lines compute is silenced:
+# np.seterr would silence the user's NumPy too, and an errstate around every op would cost half as much as the op.
+warnings.filterwarnings("ignore", r".* encountered in ", RuntimeWarning, module=r"framework\.")
 
 float16, float32, float64 = (np.dtype(name) for name in ("float16", "float32", "float64"))
 int8, int16, int32, int64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
