@@ -41,11 +41,13 @@ from .ops.einsum import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.gather import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
+from .ops.matrix import *  # noqa: F403
 from .ops.norm import *  # noqa: F403
 from .ops.pool import *  # noqa: F403
 from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
+from .ops.statistics import *  # noqa: F403
 from .ops.views import *  # noqa: F403
 from .readable import Size
 from .serialization import load, save
@@ -68,7 +70,7 @@ __all__ = [
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,
-    ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape, ops.views,
+    ops.linalg, ops.matrix, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape, ops.statistics, ops.views,
 ):  # fmt: skip
     __all__ += _family.__all__
 

@@ -7,7 +7,7 @@ import types
 from .absent import Missing
 from .tensor import Tensor
 
-_NUMBERS_TOO = {"add", "sub", "div", "pow", "where"}  # their first argument may be a number
+_NUMBERS_TOO = {"add", "sub", "div", "pow", "where", "xlogy"}  # their first argument may be a number
 _checked = {}
 
 

@@ -16,6 +16,10 @@ __all__ = [
     "abs", "neg", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos",
     "tanh", "sigmoid", "erf", "relu", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "remainder", "floor_divide", "clamp", "lerp",
     "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not",
+    "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "trunc", "frac", "fmod",
+    "atan2", "logaddexp", "xlogy", "addcmul", "addcdiv", "clamp_min", "clamp_max", "logit", "nan_to_num", "isclose", "allclose", "equal",
+    "greater", "greater_equal", "less", "less_equal", "not_equal", "absolute", "negative", "multiply", "fix", "arcsin", "arccos", "arctan",
+    "arctan2", "arcsinh", "arccosh", "arctanh", "subtract", "divide", "true_divide", "clip",
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift", "isnan", "isinf", "isfinite",
 ]  # fmt: skip
 
@@ -45,12 +49,33 @@ square = unary(
     keeps="iub",
 )
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda g, y: -g * (y * y))
+exp2 = unary("exp2", np.exp2, lambda g, y: g * (y * math.log(2)))
+log2 = unary("log2", np.log2, lambda g, x: g / (x * math.log(2)))
+log10 = unary("log10", np.log10, lambda g, x: g / (x * math.log(10)))
 sin = unary("sin", np.sin, lambda g, x: g * np.cos(x))
 cos = unary("cos", np.cos, lambda g, x: -g * np.sin(x))
+tan = unary("tan", np.tan, lambda g, y: g * (1 + y * y))
+asin = unary("asin", np.arcsin, lambda g, x: g / np.sqrt(1 - x * x))
+acos = unary("acos", np.arccos, lambda g, x: -g / np.sqrt(1 - x * x))
+atan = unary("atan", np.arctan, lambda g, x: g / (1 + x * x))
+sinh = unary("sinh", np.sinh, lambda g, x: g * np.cosh(x))
+cosh = unary("cosh", np.cosh, lambda g, x: g * np.sinh(x))
+asinh = unary("asinh", np.arcsinh, lambda g, x: g / np.sqrt(x * x + 1))
+acosh = unary("acosh", np.arccosh, lambda g, x: g / np.sqrt(x * x - 1))
+atanh = unary("atanh", np.arctanh, lambda g, x: g / (1 - x * x))
 tanh = unary("tanh", np.tanh, lambda g, y: g * (1 - y * y))
 sigmoid = unary("sigmoid", special.sigmoid, lambda g, y: g * (y * (1 - y)))
 erf = unary("erf", special.erf, lambda g, x: g * (np.exp(-x * x) * (2 / math.sqrt(math.pi))))
+erfc = unary("erfc", special.erfc, lambda g, x: -g * (np.exp(-x * x) * (2 / math.sqrt(math.pi))))
+trunc = unary("trunc", lambda x: _rounded(np.trunc, x), lambda g: np.zeros_like(g), keeps="iu")
+frac = unary("frac", lambda x: _of_floats(x) - np.trunc(x), lambda g: g, keeps="iu")
 relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: masked(g, y != 0), keeps="iu")
+
+
+def _of_floats(x):
+    if x.dtype.kind != "f":
+        raise TypeError("it needs floating-point tensors; convert them with float()")
+    return x
 
 
 def _rounded(function, x):
@@ -94,6 +119,17 @@ remainder = binary(
 floor_divide = binary(
     "floor_divide", lambda a, b: _whole(np.floor_divide, a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g)
 )
+fmod = binary("fmod", lambda a, b: _whole(np.fmod, a, b), lambda g: g, lambda g, a, b: -g * np.trunc(a / b))
+atan2 = binary(
+    "atan2", np.arctan2, lambda g, a, b: g * (b / (a * a + b * b)), lambda g, a, b: -g * (a / (a * a + b * b)), floats_only=True
+)  # fmt: skip
+logaddexp = binary(
+    "logaddexp", lambda a, b: np.logaddexp(_of_floats(a), b), lambda g, a, y: g * np.exp(a - y), lambda g, b, y: g * np.exp(b - y)
+)  # fmt: skip
+_xlogy = binary(
+    "xlogy", lambda a, b: a * _log_where(b, a != 0), lambda g, a, b: g * _log_where(b, (a != 0) | (b > 0)),
+    lambda g, a, b: g * (a / b), floats_only=True,
+)  # fmt: skip
 _trunc_divide = binary(
     "trunc_divide", lambda a, b: _truncated(a, b), lambda g: np.zeros_like(g), lambda g: np.zeros_like(g)
 )
@@ -138,6 +174,11 @@ def _log_of_base(a):
     return np.log(np.where(a == 0, np.ones_like(a), a))
 
 
+def _log_where(b, counts):
+    """log b, and 0 where it does not count, unless b is NaN."""
+    return np.log(np.where(counts | (b != b), b, np.ones_like(b)))
+
+
 def _share(g, at_least, more):
     """g for the winner, ½ g for each of two equals, as PyTorch shares a maximum's gradient."""
     return (masked(g, at_least) + masked(g, more)) * 0.5
@@ -167,6 +208,10 @@ bitwise_left_shift = plain("bitwise_left_shift", lambda a, b: _number(np.left_sh
 bitwise_right_shift = plain("bitwise_right_shift", lambda a, b: _number(np.right_shift, a, b))
 bitwise_not = plain("bitwise_not", np.invert)
 isnan, isinf, isfinite = plain("isnan", np.isnan), plain("isinf", np.isinf), plain("isfinite", np.isfinite)
+
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+absolute, negative, multiply, fix = abs, neg, mul, trunc
+arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
 
 # --- public forms with PyTorch's further arguments --------------------------------------------------------------------
 
@@ -198,6 +243,33 @@ def div(input, other, *, rounding_mode=None):
     if rounding_mode not in ("floor", "trunc"):
         raise RuntimeError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}')
     return floor_divide(input, other) if rounding_mode == "floor" else _trunc_divide(input, other)
+
+
+subtract, divide, true_divide = sub, div, _div
+
+
+def addcmul(input, tensor1, tensor2, *, value=1):
+    """input + value · tensor1 · tensor2."""
+    return add(input, mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input, tensor1, tensor2, *, value=1):
+    """input + value · tensor1 / tensor2."""
+    if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
+        raise RuntimeError(
+            "addcdiv: the quotient of two integer tensors is not supported; convert one of them with float()"
+        )
+    return add(input, _div(tensor1, tensor2), alpha=value)
+
+
+def xlogy(input, other):
+    """input · log(other), and 0 where the input is 0; either may be a number."""
+    tensor = input if isinstance(input, Tensor) else other
+    input, other = (
+        x if isinstance(x, Tensor) else Tensor(backend.scalar(x, backend.get_default_dtype(), tensor.array))
+        for x in (input, other)
+    )
+    return _xlogy(input, other)
 
 
 def pow(input, exponent):
@@ -321,6 +393,71 @@ def _within(x, min, max):
 _clamp = op("clamp", _limited, lambda g, x, min, max: masked(g, _within(x, min, max)))
 
 
+clip = clamp
+
+
+def clamp_min(input, min):
+    """clamp(input, min=min)."""
+    return clamp(input, min)
+
+
+def clamp_max(input, max):
+    """clamp(input, max=max)."""
+    return clamp(input, None, max)
+
+
+def _logit_forward(x, *, eps):
+    x = x if eps is None else x.clip(eps, 1 - eps)
+    return np.log(x / (1 - x))
+
+
+def _logit_slope(g, x, eps):
+    return masked(g / (x * (1 - x)), (x >= (0 if eps is None else eps)) & (x <= (1 if eps is None else 1 - eps)))
+
+
+_logit = op("logit", _logit_forward, _logit_slope)
+
+
+def logit(input, eps=None):
+    """log(x / (1 − x)), the inverse of the sigmoid; with eps, x is first limited to [eps, 1 − eps]."""
+    return _logit(input if input.array.dtype.kind == "f" else input.to(backend.get_default_dtype()), eps=eps)
+
+
+_nan_to_num = op(
+    "nan_to_num", lambda x, *, nan, posinf, neginf: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
+    lambda g, x: masked(g, np.isfinite(x)),
+)  # fmt: skip
+
+
+def nan_to_num(input, nan=None, posinf=None, neginf=None):
+    """`nan` (0 by default) for NaN, posinf and neginf (the dtype's largest and smallest numbers) for ∞ and −∞."""
+    if input.array.dtype.kind != "f":
+        return Tensor(input.array.copy())
+    return _nan_to_num(input, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+
+
+# --- whether two tensors are alike --------------------------------------------------------------------------------------
+
+
+def isclose(input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """Per element whether |input − other| ≤ atol + rtol · |other|."""
+    if input.array.dtype != other.array.dtype:
+        raise RuntimeError(
+            f"isclose: dtypes {input.dtype} and {other.dtype} differ; convert one of them with .to(dtype)"
+        )
+    return Tensor(np.isclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+def allclose(input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """Whether isclose holds for all elements, as a bool."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+def equal(input, other):
+    """Whether both have the same shape and the same elements, as a bool."""
+    return input.array.shape == other.array.shape and bool((input.array == other.array).all())
+
+
 def lerp(input, end, weight):
     """input + weight · (end − input)."""
     if not input.is_floating_point():
@@ -332,19 +469,29 @@ def lerp(input, end, weight):
 
 implements(np.sign)(sign)
 implements(np.floor)(floor)
+implements(np.trunc)(trunc)
 
 _METHODS = (
     abs, neg, sign, floor, ceil, round, exp, expm1, log, log1p, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, erf, relu,
     add, sub, mul, div, pow, maximum, minimum, remainder, clamp, lerp, floor_divide,
     eq, ne, lt, le, gt, ge, logical_and, logical_or, logical_xor, logical_not, bitwise_and, bitwise_or, bitwise_xor, bitwise_not,
     bitwise_left_shift, bitwise_right_shift,
+    exp2, log2, log10, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh, erfc, trunc, frac, fmod, atan2, xlogy,
+    addcmul, addcdiv, clamp_min, clamp_max, logit, nan_to_num,
 )  # fmt: skip
 for _function in _METHODS:
     method()(_function)
     if _function not in (maximum, minimum):
         method(f"{_function.__name__}_")(in_place(_function))
-for _function in (isnan, isinf, isfinite):
+for _function in (isnan, isinf, isfinite, logaddexp, isclose, allclose, equal):
     method()(_function)
+for _name in (
+    "greater", "greater_equal", "less", "less_equal", "not_equal", "absolute", "negative", "multiply", "fix", "arcsin", "arccos",
+    "arctan", "arctan2", "arcsinh", "arccosh", "arctanh", "subtract", "divide", "true_divide", "clip",
+):  # fmt: skip
+    _function = globals()[_name]
+    method(_name)(_function)
+    method(f"{_name}_")(getattr(Tensor, f"{_function.__name__}_"))
 method("where")(lambda self, condition, other: where(condition, self, other))
 
 

@@ -32,7 +32,7 @@ def call_in_place(name):
 UNARY = {
     "abs": real, "neg": real, "exp": real, "expm1": real, "log": positive, "log1p": positive, "sqrt": positive, "rsqrt": positive,
     "square": real, "reciprocal": real, "sin": real, "cos": real, "tanh": real, "sigmoid": real, "erf": real, "relu": real,
-    "sign": real, "floor": real, "ceil": real, "round": real,
+    "sign": real, "floor": real, "ceil": real, "round": real, "trunc": real,
 }  # fmt: skip
 TAKES_NO_INTEGER = set()
 
@@ -75,7 +75,7 @@ ROWS += [
 ]
 FAILS += [
     fails(name, call(name), boolean(3), match=f"{name}.*bool")
-    for name in ("neg", "abs", "floor", "ceil", "round", "relu")
+    for name in ("neg", "abs", "floor", "ceil", "round", "relu", "trunc")
 ]
 FAILS += [
     fails("Tensor.__pos__", lambda T, x: +x, boolean(3), match="bool"),
@@ -84,7 +84,15 @@ FAILS += [
 
 # --- two inputs ---
 
-BINARY = {"add": real, "sub": real, "mul": real, "div": real, "maximum": real, "minimum": real, "remainder": real}
+BINARY = {
+    "add": real,
+    "sub": real,
+    "mul": real,
+    "div": real,
+    "maximum": real,
+    "minimum": real,
+    "remainder": real,
+}
 SHAPES = [
     ((3, 4), (3, 4)),
     ((3, 4), (4,)),

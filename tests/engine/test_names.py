@@ -169,6 +169,7 @@ SHARED = {
     "moveaxis": "movedim",
     "concat": "cat",
     "concatenate": "cat",
+    "allclose": "isclose",
 }
 
 
