@@ -44,6 +44,7 @@ from .ops.linalg import *  # noqa: F403
 from .ops.matrix import *  # noqa: F403
 from .ops.norm import *  # noqa: F403
 from .ops.pool import *  # noqa: F403
+from .ops.ranking import *  # noqa: F403
 from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
@@ -70,7 +71,7 @@ __all__ = [
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,
-    ops.linalg, ops.matrix, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape, ops.statistics, ops.views,
+    ops.linalg, ops.matrix, ops.norm, ops.pool, ops.ranking, ops.recurrent, ops.reduce, ops.shape, ops.statistics, ops.views,
 ):  # fmt: skip
     __all__ += _family.__all__
 
