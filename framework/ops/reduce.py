@@ -234,6 +234,11 @@ _amax = op("amax", lambda x, *, dim, keepdim: x.max(axis=dim, keepdims=keepdim),
 _amin = op("amin", lambda x, *, dim, keepdim: x.min(axis=dim, keepdims=keepdim), _extreme_gradient)
 
 
+def _refuse_bool(name, input):
+    if input.array.dtype.kind == "b":
+        raise NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int()")
+
+
 def _refuse_empty(name, input, dim):
     """An extremum of nothing does not exist."""
     if not input.array.size and not _count(input.array.shape, dim):
@@ -263,6 +268,7 @@ def amin(input, dim=(), keepdim=False, *, axis=None, keepdims=None):
 
 def _index_of(name, array_method, input, dim, keepdim, axis, keepdims):
     dim, keepdim = _dims(name, input, dim, keepdim, axis, keepdims)
+    _refuse_bool(name, input)
     _refuse_empty(name, input, dim)
     if dim is not None and len(dim) > 1:
         raise TypeError(f"{name}: dim must be one int or None, not {dim}")
@@ -461,6 +467,7 @@ def argsort(input, dim=-1, descending=False, *, stable=True):
 @method()
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the k largest (or smallest) elements along dim, the first being the most extreme."""
+    _refuse_bool("topk", input)
     if not input.array.ndim:
         dim_of("topk", dim, 0)
         if k != 1:

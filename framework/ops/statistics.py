@@ -9,7 +9,7 @@ from ..tensor import Tensor, method
 from .define import op
 from .dims import dim_of, dims_of
 from .elementwise import isnan, where
-from .reduce import _extreme_gradient, _first, _floating, _refuse_empty, _taken, mean, std, sum, var
+from .reduce import _extreme_gradient, _first, _floating, _refuse_bool, _refuse_empty, _taken, mean, std, sum, var
 
 __all__ = ["var_mean", "std_mean", "cumprod", "median", "count_nonzero", "unique", "nansum", "nanmean"]
 
@@ -79,8 +79,7 @@ _median = op(
 @method()
 def median(input, dim=None, keepdim=False):
     """median(x): the middle value, of an even number the lower one. median(x, dim): (values, indices) along dim. NaN where there is one."""
-    if input.array.dtype.kind == "b":
-        raise NotImplementedError("median: not defined for bool; convert the tensor first, as with int()")
+    _refuse_bool("median", input)
     if dim is None:
         return (
             _median(input, dim=None, keepdim=False)
