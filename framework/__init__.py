@@ -8,8 +8,8 @@ from math import e, inf, nan, pi
 
 from numpy import dtype, iinfo
 
-from . import absent, autograd, functional, ops, torch_names
-from .anomaly import detect_anomaly
+from . import absent, arguments, autograd, functional, ops, torch_names
+from .anomaly import detect_anomaly, set_detect_anomaly
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import (
     Generator,
@@ -41,21 +41,24 @@ from .ops.einsum import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.gather import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
+from .ops.matrix import *  # noqa: F403
 from .ops.norm import *  # noqa: F403
 from .ops.pool import *  # noqa: F403
+from .ops.ranking import *  # noqa: F403
 from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
+from .ops.statistics import *  # noqa: F403
 from .ops.views import *  # noqa: F403
 from .readable import Size
 from .serialization import load, save
 from .tensor import Tensor, backward, grad
 
 # The names of torch.autograd that need tensors and ops, and so stand on higher floors than autograd.py.
-for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly):
+for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly):
     setattr(autograd, _name.__name__, _name)
 autograd.functional = functional
-del backward, grad, gradcheck, gradgradcheck, detect_anomaly, Function
+del backward, grad, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly, Function
 
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
@@ -68,10 +71,11 @@ __all__ = [
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,
-    ops.linalg, ops.norm, ops.pool, ops.recurrent, ops.reduce, ops.shape, ops.views,
+    ops.linalg, ops.matrix, ops.norm, ops.pool, ops.ranking, ops.recurrent, ops.reduce, ops.shape, ops.statistics, ops.views,
 ):  # fmt: skip
     __all__ += _family.__all__
 
+arguments.check(globals())
 _missing = absent.refuse_missing(globals(), "framework")
 
 

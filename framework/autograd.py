@@ -13,6 +13,8 @@ import itertools
 import threading
 from heapq import heappop, heappush
 
+import numpy as np
+
 from .backend import zeros
 
 _creation_numbers = itertools.count(1)
@@ -268,9 +270,8 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
     for root, g in zip(roots, gradients, strict=True):
         if _arrive(pending, root, g, False, create_graph) and root.__class__ is Node:
             heappush(heap, (-root.order, root))
-    recording, wrap_saved = grad_mode.enabled, wrap if create_graph else None
-    grad_mode.enabled = create_graph
-    try:
+    wrap_saved = wrap if create_graph else None
+    with np.errstate(all="ignore"), set_grad_enabled(create_graph):
         while heap:
             node = heappop(heap)[1]
             g, owned = pending.pop(node)
@@ -298,8 +299,6 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
             if not retain_graph:
                 node.edges = node.saved = None
             del g, gradients
-    finally:
-        grad_mode.enabled = recording
     if targets is None:
         return {leaf: tuple(entry) for leaf, entry in pending.items()}
     captured.update((leaf, tuple(pending[leaf])) for leaf in targets if leaf in pending)

@@ -5,10 +5,16 @@ Arrays are NumPy's, or CuPy's once a tensor is made on or moved to "cuda". A dty
 
 import contextlib
 import ctypes
+import math
 import platform
 import sys
+import warnings
 
 import numpy as np
+
+# log(0), 0/0 and overflow give −∞, NaN and ∞ without a word, as in PyTorch. Only what the engine's own lines compute is silenced:
+# np.seterr would silence the user's NumPy too, and an errstate around every op would cost half as much as the op.
+warnings.filterwarnings("ignore", r".* encountered in ", RuntimeWarning, module=r"framework\.")
 
 float16, float32, float64 = (np.dtype(name) for name in ("float16", "float32", "float64"))
 int8, int16, int32, int64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
@@ -67,6 +73,33 @@ def promote(x, y):
     else:
         common = np.promote_types(a, b)
     return x.astype(common, copy=False), y.astype(common, copy=False)
+
+
+def wrapped(name, value, dtype):
+    """An int as PyTorch computes with it beside a tensor of this dtype: of integers, the lowest bits that the dtype holds."""
+    if not -(2**63) <= value < 2 ** (63 if dtype.kind == "b" else 64):
+        raise OverflowError(f"{name}: the integer {value} is beyond 64 bits; give it as a float")
+    if dtype.kind == "f":
+        return value
+    span = 1 << 8 * (8 if dtype.kind == "b" else dtype.itemsize)  # beside bools it counts as int64
+    low = 0 if dtype.kind == "u" else -span // 2
+    return (value - low) % span + low
+
+
+def stored(name, value, dtype):
+    """A Python number as one to store in this dtype; RuntimeError where it does not fit (fill_, masked_fill, where, index assignment)."""
+    kind = dtype.kind
+    if kind == "f":
+        fits = not abs(value) > np.finfo(dtype).max or value in (math.inf, -math.inf)
+    elif kind == "b":
+        return bool(value)
+    else:
+        limits = np.iinfo(dtype)
+        fits = (-limits.max if kind == "u" else limits.min) <= value <= limits.max
+        value = int(value) % (limits.max + 1) if fits and kind == "u" else value
+    if not fits:
+        raise RuntimeError(f"{name}: {value} cannot be stored in {dtype} without overflow")
+    return value
 
 
 # --- devices ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,17 @@ import numpy as np
 from .tensor import Tensor, grad
 
 
+def _refuse(name, strict, strategy="reverse-mode"):
+    if strict:
+        raise NotImplementedError(
+            f"{name}: strict=True is not supported; an output that does not depend on an input has derivative 0"
+        )
+    if strategy != "reverse-mode":
+        raise NotImplementedError(
+            f'{name}: the strategy {strategy!r} is not supported; "reverse-mode" gives the same numbers'
+        )
+
+
 def _tuple(value):
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
@@ -49,8 +60,12 @@ def _vector(name, v, shapes):
     return vectors
 
 
-def jacobian(func, inputs, create_graph=False):
-    """∂output/∂input, of shape output.shape + input.shape; nested in tuples where outputs or inputs are (outputs first)."""
+def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+    """∂output/∂input, of shape output.shape + input.shape; nested in tuples where outputs or inputs are (outputs first).
+
+    `vectorize` changes no number, in PyTorch nor here.
+    """
+    _refuse("jacobian", strict, strategy)
     xs = _inputs(inputs, create_graph)
     outputs = _outputs("jacobian", func, xs)
     rows = []
@@ -80,8 +95,9 @@ def _stack(gradients, shape, x, create_graph):
     return stack(gradients).reshape(shape)
 
 
-def hessian(func, inputs, create_graph=False):
-    """The second derivatives of a func that returns a single number."""
+def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
+    """The second derivatives of a func that returns a single number. `vectorize` changes no number."""
+    _refuse("hessian", strict, outer_jacobian_strategy)
 
     def gradient(*xs):
         output = _outputs("hessian", func, xs)
@@ -92,8 +108,9 @@ def hessian(func, inputs, create_graph=False):
     return jacobian(gradient, inputs, create_graph)
 
 
-def vjp(func, inputs, v=None, create_graph=False):
+def vjp(func, inputs, v=None, create_graph=False, strict=False):
     """(outputs, vᵀJ)."""
+    _refuse("vjp", strict)
     xs = _inputs(inputs, create_graph)
     outputs = _outputs("vjp", func, xs)
     vectors = _vector("vjp", v, _tuple(outputs))
@@ -101,8 +118,9 @@ def vjp(func, inputs, v=None, create_graph=False):
     return _detached(outputs, create_graph), _like(inputs, products)
 
 
-def jvp(func, inputs, v=None, create_graph=False):
+def jvp(func, inputs, v=None, create_graph=False, strict=False):
     """(outputs, J v), by differentiating u ↦ uᵀJ, which is linear in u, a second time."""
+    _refuse("jvp", strict)
     xs = _inputs(inputs, create_graph)
     outputs = _outputs("jvp", func, xs)
     vectors = _vector("jvp", v, xs)
@@ -111,13 +129,18 @@ def jvp(func, inputs, v=None, create_graph=False):
     return _detached(outputs, create_graph), _like(outputs, _gradients(products, us, vectors, create_graph))
 
 
-def hvp(func, inputs, v=None, create_graph=False):
+def hvp(func, inputs, v=None, create_graph=False, strict=False):
     """(output, H v) for a func that returns a single number."""
-    return vhp(func, inputs, v, create_graph, name="hvp")
+    return _vhp("hvp", func, inputs, v, create_graph, strict)
 
 
-def vhp(func, inputs, v=None, create_graph=False, name="vhp"):
+def vhp(func, inputs, v=None, create_graph=False, strict=False):
     """(output, vᵀH) for a func that returns a single number; equal to H v, as H is symmetric."""
+    return _vhp("vhp", func, inputs, v, create_graph, strict)
+
+
+def _vhp(name, func, inputs, v, create_graph, strict):
+    _refuse(name, strict)
     xs = _inputs(inputs, create_graph)
     output = _outputs(name, func, xs)
     if not isinstance(output, Tensor) or output.numel() != 1:

@@ -43,19 +43,48 @@ class Tensor(Readable):
 
     array: the data. grad: a Tensor or None. node: the Node that made it, None for a leaf.
     needs_grad: whether gradients flow to it. version: None, or the cell [writes, recorded writes] shared by all that share the memory.
-    view_at: None, or for a view the number of recorded writes when it was taken. hooks: functions of a leaf's gradient.
+    view_at: None, or for a view the number of recorded writes when it was taken. views: None, or weak references to the views taken where
+    no gradient was needed. hooks: functions of a leaf's gradient.
 
     Made with `framework.tensor(...)` as a rule; `Tensor(array)` wraps an array without copying it.
     """
 
-    __slots__ = ("array", "grad", "node", "needs_grad", "version", "view_at", "hooks", "__weakref__", "__dict__")
+    __slots__ = (
+        "array",
+        "_grad",
+        "node",
+        "needs_grad",
+        "version",
+        "view_at",
+        "views",
+        "hooks",
+        "__weakref__",
+        "__dict__",
+    )
 
     def __init__(self, array, requires_grad=False, node=None):
         self.array = array if array.__class__ is ndarray else _to_array(array)
-        self.grad = None
+        self._grad = None
         self.node = node
         self.needs_grad = requires_grad
-        self.version = self.view_at = self.hooks = None
+        self.version = self.view_at = self.views = self.hooks = None
+
+    @property
+    def grad(self):
+        """The gradient that backward() has added up, a Tensor of the same shape, dtype and device; or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            if not isinstance(value, Tensor) or value is self:
+                given = "the tensor itself" if value is self else type(value).__name__
+                raise (RuntimeError if value is self else TypeError)(f"grad: must be a Tensor or None, not {given}")
+            for what in ("shape", "dtype", "device"):
+                own, given = getattr(self, what), getattr(value, what)
+                if own != given:
+                    raise RuntimeError(f"grad: must have the tensor's {what}, {own}, not {given}")
+        self._grad = value
 
     # --- its place in the graph ---
 
@@ -133,6 +162,16 @@ class Tensor(Readable):
         if self.version is None:
             self.version = [0, 0]
         return self.version
+
+    def become_view(self, base):
+        """Note that this new tensor shares the base's memory. Where the base needs no gradient yet, a recorded write must find its views."""
+        self.version = cell = base.cell()
+        self.view_at = cell[1]
+        if not base.needs_grad:
+            if base.views is None:
+                base.views = set()
+            self.views = base.views
+            self.views.add(weakref.ref(self, self.views.discard))
 
     def detach(self):
         """A tensor that shares the memory, outside the graph."""
@@ -254,6 +293,8 @@ class Tensor(Readable):
         if (recorded or self.needs_grad) and grad_mode.enabled:
             version[1] += 1
             self.node, self.needs_grad = node, recorded
+            for view in self.views or ():
+                view().needs_grad = True  # stale now: edge() refuses it
 
 
 class RemovableHandle:

@@ -46,6 +46,19 @@ SCHEDULES = {
         o, 0.7, 200, cycle_momentum=False, div_factor=10, final_div_factor=50
     ),
     "OneCycleLR-momenta": lambda s, o: s.OneCycleLR(o, 0.7, 205, base_momentum=[0.7, 0.6], max_momentum=0.99),
+    "ConstantLR": lambda s, o: s.ConstantLR(o),
+    "ConstantLR-factor": lambda s, o: s.ConstantLR(o, factor=0.7, total_iters=40),
+    "PolynomialLR": lambda s, o: s.PolynomialLR(o, total_iters=150),
+    "PolynomialLR-power": lambda s, o: s.PolynomialLR(o, 90, power=2.5),
+    "CyclicLR": lambda s, o: s.CyclicLR(o, 0.01, 0.2, step_size_up=20),
+    "CyclicLR-halved": lambda s, o: s.CyclicLR(o, [0.01, 0.02], 0.3, 10, 30, mode="triangular2", base_momentum=0.6),
+    "CyclicLR-exponential": lambda s, o: s.CyclicLR(
+        o, 0.01, 0.2, 16, mode="exp_range", gamma=0.99, cycle_momentum=False
+    ),
+    "CyclicLR-function": lambda s, o: s.CyclicLR(o, 0.01, 0.2, 16, scale_fn=lambda x: 1 / x, scale_mode="cycle"),
+    "SequentialLR-chained": lambda s, o: s.SequentialLR(
+        o, [s.ConstantLR(o, 0.5, 3), s.PolynomialLR(o, 100)], milestones=[10]
+    ),
     "SequentialLR": lambda s, o: s.SequentialLR(
         o, [s.LinearLR(o, 0.1, total_iters=20), s.CosineAnnealingLR(o, 100), s.ExponentialLR(o, 0.9)], [20, 120]
     ),
@@ -352,3 +365,24 @@ def test_one_cycle_without_a_momentum_to_cycle():
         scheduler.step()
     with pytest.raises(ValueError, match="step 4 of a cycle of 3 steps"):
         scheduler.step()
+
+
+def test_a_chained_scheduler_steps_all_of_them():
+    made = []
+    for module in (ours, theirs):
+        opt, s = optimizer(module), module.lr_scheduler
+        made.append((opt, s.ChainedScheduler([s.ConstantLR(opt, 0.1, 20), s.ExponentialLR(opt, 0.95)], optimizer=opt)))
+    (a, x), (b, y) = made
+    for step in range(60):
+        a.step()
+        b.step()
+        x.step()
+        y.step()
+        assert_alike(a, b)
+        assert x.get_last_lr() == pytest.approx(y.get_last_lr(), rel=1e-14)
+        if step == 30:
+            x.load_state_dict(copy.deepcopy(y.state_dict()))
+    with pytest.raises(ValueError, match="another optimizer"):
+        ours.lr_scheduler.ChainedScheduler([ours.lr_scheduler.ExponentialLR(a, 0.9)], optimizer(ours))
+    with pytest.raises(ValueError, match="metric"):
+        ours.lr_scheduler.ChainedScheduler([ours.lr_scheduler.ReduceLROnPlateau(a)])

@@ -4,11 +4,12 @@ from . import functional as F
 from . import init
 from .module import Module
 from .parameter import empty
-from .settings import FunctionModule
+from .settings import REQUIRED, FunctionModule
 
 __all__ = [
     "ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "SELU", "GELU", "SiLU", "GLU", "Hardtanh", "Softplus", "Sigmoid", "LogSigmoid", "Tanh",
-    "Softmax", "Softmax2d", "LogSoftmax", "Softmin",
+    "Softmax", "Softmax2d", "LogSoftmax", "Softmin", "CELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Mish", "RReLU", "Softshrink",
+    "Softsign", "Tanhshrink", "Threshold",
 ]  # fmt: skip
 
 
@@ -150,3 +151,70 @@ class Softmax2d(Module):
         if input.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: expected (B, C, H, W) or (C, H, W), got {tuple(input.shape)}")
         return F.softmax(input, -3)
+
+
+class CELU(FunctionModule):
+    """x where x > 0, alpha · (exp(x / alpha) − 1) elsewhere."""
+
+    function, settings, shown = "celu", dict(alpha=1.0, inplace=False), ("alpha",)
+
+
+class Hardshrink(FunctionModule):
+    """x where |x| > lambd, 0 elsewhere."""
+
+    function, settings = "hardshrink", dict(lambd=0.5)
+
+    def extra_repr(self):
+        return f"{self.lambd}"
+
+
+class Softshrink(Hardshrink):
+    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
+
+    function = "softshrink"
+
+
+class Tanhshrink(FunctionModule):
+    """x − tanh(x)."""
+
+    function, settings = "tanhshrink", {}
+
+
+class Softsign(FunctionModule):
+    """x / (1 + |x|)."""
+
+    function, settings = "softsign", {}
+
+
+class Threshold(FunctionModule):
+    """x where x > threshold, value elsewhere."""
+
+    function, settings = "threshold", dict(threshold=REQUIRED, value=REQUIRED, inplace=False)
+    shown = ("threshold", "value")
+
+
+class Hardsigmoid(FunctionModule):
+    """min(max(x + 3, 0), 6) / 6."""
+
+    function, settings = "hardsigmoid", dict(inplace=False)
+
+
+class Hardswish(FunctionModule):
+    """x · hardsigmoid(x)."""
+
+    function, settings = "hardswish", dict(inplace=False)
+
+
+class Mish(FunctionModule):
+    """x tanh(log(1 + exp(x)))."""
+
+    function, settings = "mish", dict(inplace=False)
+
+
+class RReLU(FunctionModule):
+    """LeakyReLU whose slopes are drawn from [lower, upper] in training, and their mean afterwards."""
+
+    function, settings, shown = "rrelu", dict(lower=1 / 8, upper=1 / 3, inplace=False), ("lower", "upper")
+
+    def forward(self, input):
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)

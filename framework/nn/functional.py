@@ -1,6 +1,7 @@
 """torch.nn.functional's names: the functions of `ops/` that layers are made of. Each is defined in its family's file."""
 
 from ..absent import refuse_missing
+from ..arguments import check
 from ..ops.activation import (
     elu,
     gelu,
@@ -50,7 +51,30 @@ from ..ops.pool import (
     max_pool2d,
     max_pool3d,
 )
-from ..ops.resample import interpolate, pad
+from ..ops.ranking import (
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    pairwise_distance,
+    poisson_nll_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
+from ..ops.rectifiers import (
+    celu,
+    gumbel_softmax,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    mish,
+    rrelu,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
+)
+from ..ops.resample import interpolate, local_response_norm, pad, pixel_shuffle, pixel_unshuffle
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
@@ -60,7 +84,11 @@ __all__ = [
     "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
     "max_pool1d", "max_pool2d", "max_pool3d", "mse_loss", "multi_head_attention_forward", "nll_loss", "normalize", "one_hot", "pad",
     "prelu", "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax",
-    "softmin", "softplus", "tanh", "unfold",
+    "softmin", "softplus", "tanh", "unfold", "celu", "cosine_embedding_loss", "gaussian_nll_loss", "gumbel_softmax", "hardshrink",
+    "hardsigmoid", "hardswish", "hinge_embedding_loss", "local_response_norm", "margin_ranking_loss", "mish", "pairwise_distance",
+    "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "rrelu", "soft_margin_loss", "softshrink", "softsign", "tanhshrink",
+    "threshold", "triplet_margin_loss",
 ]  # fmt: skip
 
+check(globals())
 __getattr__ = refuse_missing(globals(), "torch.nn.functional")

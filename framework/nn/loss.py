@@ -12,6 +12,13 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "KLDivLoss",
+    "MarginRankingLoss",
+    "HingeEmbeddingLoss",
+    "SoftMarginLoss",
+    "CosineEmbeddingLoss",
+    "TripletMarginLoss",
+    "GaussianNLLLoss",
+    "PoissonNLLLoss",
 ]
 
 _OLD = (
@@ -96,3 +103,47 @@ class KLDivLoss(_Loss):
     """t (log t − log p), for log probabilities; reduction="batchmean" divides the sum by the batch."""
 
     function, settings = "kl_div", dict(size_average=None, reduce=None, reduction="mean", log_target=False)
+
+
+class MarginRankingLoss(_Loss):
+    """max(0, margin − t (x1 − x2)); forward(x1, x2, target)."""
+
+    function, settings = "margin_ranking_loss", dict(margin=0.0, size_average=None, reduce=None, reduction="mean")
+
+
+class HingeEmbeddingLoss(_Loss):
+    """The distance x where t = 1, max(0, margin − x) where t = −1."""
+
+    function, settings = "hinge_embedding_loss", dict(margin=1.0, size_average=None, reduce=None, reduction="mean")
+
+
+class SoftMarginLoss(_Loss):
+    """log(1 + exp(−t x))."""
+
+    function, settings = "soft_margin_loss", dict(size_average=None, reduce=None, reduction="mean")
+
+
+class CosineEmbeddingLoss(_Loss):
+    """1 − cos(x1, x2) where t = 1, max(0, cos(x1, x2) − margin) where t = −1; forward(x1, x2, target)."""
+
+    function, settings = "cosine_embedding_loss", dict(margin=0.0, size_average=None, reduce=None, reduction="mean")
+
+
+class TripletMarginLoss(_Loss):
+    """max(0, margin + d(anchor, positive) − d(anchor, negative)); forward(anchor, positive, negative)."""
+
+    function = "triplet_margin_loss"
+    settings = dict(margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean")
+
+
+class GaussianNLLLoss(_Loss):
+    """½ (log v + (x − t)² / v), v = max(var, eps); forward(input, target, var). Settings by keyword, as in PyTorch."""
+
+    function, settings = "gaussian_nll_loss", dict(full=False, eps=1e-6, reduction="mean")
+
+
+class PoissonNLLLoss(_Loss):
+    """exp(x) − t x, or without log_input x − t log(x + eps)."""
+
+    function = "poisson_nll_loss"
+    settings = dict(log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean")

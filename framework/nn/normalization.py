@@ -8,10 +8,11 @@ from . import functional as F
 from . import init
 from .module import Module
 from .parameter import empty
+from .settings import REQUIRED, FunctionModule
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
-    "LayerNorm", "GroupNorm", "RMSNorm",
+    "LayerNorm", "GroupNorm", "RMSNorm", "LocalResponseNorm",
 ]  # fmt: skip
 
 
@@ -236,3 +237,12 @@ class RMSNorm(Module):
 
 def _shape(normalized_shape):
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+
+
+class LocalResponseNorm(FunctionModule):
+    """x / (k + alpha · mean of x² over `size` neighbouring channels)^beta (Krizhevsky et al. 2012)."""
+
+    function, settings = "local_response_norm", dict(size=REQUIRED, alpha=1e-4, beta=0.75, k=1.0)
+
+    def extra_repr(self):
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -6,6 +6,7 @@ __all__ = [
     "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d",
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d", "Unfold", "Fold",
+    "PixelShuffle", "PixelUnshuffle",
 ]  # fmt: skip
 
 
@@ -166,3 +167,15 @@ class Fold(FunctionModule):
     function = "fold"
     settings = dict(output_size=REQUIRED, kernel_size=REQUIRED, dilation=1, padding=0, stride=1)
     shown = tuple(settings)
+
+
+class PixelShuffle(FunctionModule):
+    """(…, C r², H, W) as (…, C, H r, W r)."""
+
+    function, settings, shown = "pixel_shuffle", dict(upscale_factor=REQUIRED), ("upscale_factor",)
+
+
+class PixelUnshuffle(FunctionModule):
+    """(…, C, H r, W r) as (…, C r², H, W)."""
+
+    function, settings, shown = "pixel_unshuffle", dict(downscale_factor=REQUIRED), ("downscale_factor",)

@@ -255,7 +255,7 @@ def logsigmoid(input):
 @method()
 def prelu(input, weight):
     """x where x > 0, weight · x elsewhere; weight has one element, or one for each channel (dimension 1)."""
-    channels = input.shape[1] if input.ndim > 1 else 1
+    channels = floating("prelu", input).shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or weight.numel() not in (1, channels):
         raise RuntimeError(
             f"prelu: weight {tuple(weight.shape)} must have 1 element or one for each of the {channels} channels of {tuple(input.shape)}"

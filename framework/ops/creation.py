@@ -52,16 +52,24 @@ def _array(name, data, dtype):
                 f"{name}: nested lists of different lengths make no tensor; every list on a level needs as many elements"
             ) from None
         if dtype is None and array.dtype.kind in "fiub":
-            array = array.astype(
-                functools.reduce(backend.promote_types, found, *(() if found else (backend.get_default_dtype(),))),
-                copy=False,
-            )
+            kind = functools.reduce(backend.promote_types, found, *(() if found else (backend.get_default_dtype(),)))
+            _check_fits(name, array, kind)
+            array = array.astype(kind, copy=False)
+        elif array.dtype.kind in "fiu":
+            _check_fits(name, array, np.dtype(dtype))
     if array.dtype.name not in _DTYPES:
         kind = RuntimeError if array.dtype == object else TypeError
         raise kind(
             f"{name}: cannot make a tensor of a {type(data).__name__} of {array.dtype}; the engine has {', '.join(_DTYPES)}"
         )
     return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def _check_fits(name, array, dtype):
+    """RuntimeError where one of the numbers cannot be stored in an integer dtype."""
+    if dtype.kind in "iu" and array.dtype != dtype and array.size:
+        for extreme in (array.min(), array.max()):
+            backend.stored(name, extreme.item(), dtype)
 
 
 def _unwrapped(name, data, found):
@@ -168,6 +176,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     fill_value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     if dtype is None:
         dtype = np.bool_ if isinstance(fill_value, bool) else np.int64 if isinstance(fill_value, int) else _float(None)
+    fill_value = backend.stored("full", fill_value, np.dtype(dtype))
     return _made(np.full(_sizes("full", (size,), {}), fill_value, dtype), device, requires_grad)
 
 
@@ -189,6 +198,7 @@ empty_like = _like("empty_like", np.empty_like)
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
     """The input's shape filled with one value, in the input's dtype and on its device where none is given."""
     fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    fill_value = backend.stored("full_like", fill_value, np.dtype(dtype or input.dtype))
     return _made(np.full_like(input.array, fill_value, dtype=dtype), device, requires_grad)
 
 
@@ -292,6 +302,9 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal random numbers of the given mean and standard deviation: numbers with a size, or tensors, one draw per element."""
+    for name, x in (("mean", mean), ("std", std)):
+        if not isinstance(x, (Tensor, int, float)):
+            raise TypeError(f"normal: argument {name!r} must be a Tensor or a number, not {type(x).__name__}")
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if bool(tensors) == (size is not None):
         raise TypeError("normal: give numbers for mean and std with a size, or a tensor for one of them without")
@@ -424,7 +437,7 @@ def fill_(self, value):
         if value.array.ndim:
             raise RuntimeError(f"fill_: the value must be a number or a 0-d tensor, not {tuple(value.array.shape)}")
         return self.copy_(value)
-    return _fill(self, value)
+    return _fill(self, backend.stored("fill_", value, self.array.dtype))
 
 
 @method()

@@ -55,6 +55,8 @@ class Op:
     """A named op: `forward` on arrays, `backward` for the walk, and the function to call, made from both."""
 
     view = False
+    bools = True  # False: refused where any operand is a bool
+    floats_only = False  # True: integers are taken to the default floating dtype
 
     def __init__(self, name, forward):
         self.name = name
@@ -81,18 +83,20 @@ def _names(function):
 
 
 def _not_a_tensor(name, value):
-    return TypeError(f"{name}: expected a Tensor, got {type(value).__name__}; framework.tensor(...) makes one")
+    return TypeError(
+        f"{name}: argument 'input' (position 1) must be Tensor, not {type(value).__name__}; framework.tensor(...) makes one"
+    )
 
 
 # --- one input --------------------------------------------------------------------------------------------------------
 
 
 class Unary(Op):
-    """y = f(x), elementwise. Integers and bools are taken to the default floating dtype first, unless `keeps_integers`."""
+    """y = f(x), elementwise."""
 
-    def __init__(self, name, forward, vjp, keeps_integers):
+    def __init__(self, name, forward, vjp):
         super().__init__(name, forward)
-        self.vjp, self.keeps_integers = vjp, keeps_integers
+        self.vjp = vjp
         self.names = _names(vjp)[1:]
         if not set(self.names) <= {"x", "y"}:
             raise ValueError(f"op {name!r}: a unary derivative names g, x and y only, not {self.names}")
@@ -107,9 +111,13 @@ class Unary(Op):
         return (self.vjp(g, *saved),)
 
 
-def unary(name, forward, vjp, keeps_integers=False):
-    """Define an elementwise op of one input; return the function to call."""
-    op = Unary(name, forward, vjp, keeps_integers)
+def unary(name, forward, vjp, keeps=""):
+    """Define an elementwise op of one input; return the function to call.
+
+    keeps: the kinds of dtype, beside floating point, that it computes in: "iu" integers, "iub" bools too. Where it keeps integers
+    but not bools, bools are refused; otherwise what it does not keep is taken to the default floating dtype first.
+    """
+    op = Unary(name, forward, vjp)
     saves_x, saves_y, y_first = "x" in op.names, "y" in op.names, op.names[:1] == ("y",)
 
     def apply(input):
@@ -117,7 +125,9 @@ def unary(name, forward, vjp, keeps_integers=False):
             x = input.array
         except AttributeError:
             raise _not_a_tensor(name, input) from None
-        if x.dtype.kind != "f" and not keeps_integers:
+        if x.dtype.kind != "f" and x.dtype.kind not in keeps:
+            if keeps:
+                raise NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int()")
             x = x.astype(backend.get_default_dtype())
         try:
             y = op.forward(x)
@@ -185,24 +195,38 @@ def _pick_values(names, a, b, y):
 _NUMBERS = (int, float, bool)
 
 
-def _operand(name, value, other):
-    """An operand that is no Tensor: a Python number, which stays weak; an array, which becomes a constant Tensor."""
+def _operand(op, value, other):
+    """An operand that is no Tensor, beside an array: a Python number, which stays weak; or a constant array."""
+    if value.__class__ is float and other.dtype.kind == "f":
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if value.__class__ in _NUMBERS:
-        if (
-            value.__class__ is float and other.dtype.kind != "f"
-        ):  # an integer tensor and a float: the default floating dtype
+        if not op.bools and (value.__class__ is bool or other.dtype.kind == "b"):
+            raise _bools_refused(op)
+        if value.__class__ is int:
+            return backend.wrapped(op.name, value, backend.get_default_dtype() if op.floats_only else other.dtype)
+        if value.__class__ is float and other.dtype.kind != "f":  # beside integers: the default floating dtype
             return backend.scalar(value, backend.get_default_dtype(), other)
         return value
     if isinstance(value, ndarray) or hasattr(value, "__array_function__"):
         return value
-    raise TypeError(f"{name}: expected Tensors or numbers, got {type(value).__name__}")
+    raise TypeError(f"{op.name}: expected Tensors or numbers, got {type(value).__name__}")
 
 
-def binary(name, forward, vjp_a, vjp_b, floats_only=False):
-    """Define an elementwise op of two inputs; return the function to call. `floats_only`: integers are taken to the default dtype."""
+def _bools_refused(op):
+    return NotImplementedError(
+        f"{op.name}: not defined for bool; convert the tensor first, as with int(), or use ~ and ^"
+    )
+
+
+def binary(name, forward, vjp_a, vjp_b, floats_only=False, bools=True):
+    """Define an elementwise op of two inputs; return the function to call.
+
+    floats_only: integers are taken to the default dtype. bools=False: an operand that is a bool is refused.
+    """
     op = Binary(name, forward, vjp_a, vjp_b)
+    op.bools, op.floats_only = bools, floats_only
     (reads_a, reads_b) = op.names
     a_wants_a, a_wants_b, a_wants_y = "a" in reads_a, "b" in reads_a, "y" in reads_a
     b_wants_a, b_wants_b, b_wants_y = "a" in reads_b, "b" in reads_b, "y" in reads_b
@@ -214,15 +238,17 @@ def binary(name, forward, vjp_a, vjp_b, floats_only=False):
         except AttributeError:
             if not isinstance(other, Tensor):
                 raise _not_a_tensor(name, input) from None
-            a = input = _operand(name, input, other.array)
+            a = input = _operand(op, input, other.array)
             needs_a = False
         try:
             b = other.array
             needs_b = other.needs_grad
         except AttributeError:
-            b = other = _operand(name, other, a)
+            b = other = _operand(op, other, a)
             needs_b = False
         if a.__class__ not in _NUMBERS and b.__class__ not in _NUMBERS and a.dtype is not b.dtype:
+            if not bools and "b" in (a.dtype.kind, b.dtype.kind):
+                raise _bools_refused(op)
             x, z = backend.promote(a, b)
         else:
             x, z = a, b
@@ -410,8 +436,7 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
             results = result = Tensor(y, recorded)
         first = result.array
         if op.view and _shares_memory(first, arrays[0]):
-            result.version = cell = inputs[0].cell()
-            result.view_at = cell[1]
+            result.become_view(inputs[0])
         if not recorded:
             return results
         versions = ()
@@ -456,7 +481,7 @@ def plain(name, forward):
             tensor = next((x for x in arrays if hasattr(x, "dtype")), None)
             if tensor is None:
                 raise _not_a_tensor(name, inputs[0])
-            arrays = [_operand(name, x, tensor) for x in arrays]
+            arrays = [_operand(op, x, tensor) for x in arrays]
             if all(hasattr(x, "dtype") for x in arrays):
                 arrays = backend.promote(*arrays)
         elif not isinstance(inputs[0], Tensor):

@@ -128,7 +128,7 @@ def _scatter_into(name, x, dim, indices, src, value, reduce):
             raise RuntimeError(f"{name}: the index {tuple(indices.shape)} is larger than src {tuple(src.shape)}")
         src = _cut(src, indices.shape)
     elif reduce == "add":
-        src = Tensor(np.full(indices.shape, src, x.dtype, like=x.array))
+        src = Tensor(np.full(indices.shape, backend.stored(name, src, x.dtype), x.dtype, like=x.array))
     return store(x, place, src, accumulate=reduce == "add")
 
 
@@ -264,7 +264,9 @@ def _check_mask(name, mask):
 
 
 def _filled(x, mask, value):
-    return np.where(mask, value if hasattr(value, "dtype") else x.dtype.type(value), x).astype(x.dtype, copy=False)
+    if not hasattr(value, "dtype"):
+        value = x.dtype.type(backend.stored("masked_fill", value, x.dtype))
+    return np.where(mask, value, x).astype(x.dtype, copy=False)
 
 
 _masked_fill = op(

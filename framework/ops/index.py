@@ -277,6 +277,8 @@ def store(x, place, value, accumulate=False):
         shape = _picked_shape(target.shape, advanced, indices) if arrays else target.shape
         if isinstance(value, Tensor):
             value = _without_leading_ones(value, len(shape))
+        else:
+            value = backend.stored("index assignment", value, x.array.dtype)
         if accumulate:
             add_at(x.array, (basic, advanced, indices), np.broadcast_to(value.array, shape))
         else:

@@ -259,6 +259,10 @@ def normalize(input, p=2.0, dim=1, eps=1e-12):
 
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along dim; the two broadcast."""
+    if not (x1.is_floating_point() or x2.is_floating_point()):
+        raise RuntimeError(
+            f"cosine_similarity: needs floating-point tensors, got {x1.dtype} and {x2.dtype}; convert them with float()"
+        )
     x1, x2 = (x if x.dtype.kind == "f" else x.float() for x in (x1, x2))
     shape = broadcast_shape("cosine_similarity", x1.shape, x2.shape)
     x1, x2 = (x.expand(shape) for x in (x1, x2))

@@ -53,6 +53,7 @@ def _is_constant(shape, axes):
     return all(shape[axis] == 1 for axis in axes)
 
 
+@np.errstate(all="ignore")  # the mean is NumPy's own, and would warn of an overflow
 def _standardize(x, weight, bias, *, axes, eps, moments, shape):
     """γ x̂ + β; weight γ and bias β, or None, broadcast once they have this shape. Fills in the moments: arrays for mean and variance."""
     y, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)

@@ -54,10 +54,16 @@ def _count(shape, dim):
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
+def _reduced(name, ufunc, x, dim, keepdim):
+    """x.sum or x.prod, of integers and bools as int64; on NumPy's arrays the ufunc itself, in half of the method's time on small ones."""
+    dtype = None if x.dtype.kind == "f" else np.int64
+    if x.__class__ is np.ndarray:
+        return ufunc.reduce(x, axis=dim, dtype=dtype, keepdims=keepdim)
+    return getattr(x, name)(axis=dim, dtype=dtype, keepdims=keepdim)
+
+
 def _sum_forward(x, *, dim, keepdim):
-    return (
-        x.sum(axis=dim, keepdims=keepdim) if x.dtype.kind == "f" else x.sum(axis=dim, keepdims=keepdim, dtype=np.int64)
-    )
+    return _reduced("sum", np.add, x, dim, keepdim)
 
 
 _sum = op("sum", _sum_forward, lambda g, x_shape, dim, keepdim: _spread(g, x_shape, dim, keepdim))
@@ -81,7 +87,8 @@ def _floating(name, input, dtype):
 
 def _mean_forward(x, *, dim, keepdim):
     count = _count(x.shape, dim)
-    return x.sum(axis=dim, keepdims=keepdim) / count if count else x.sum(axis=dim, keepdims=keepdim) * math.nan
+    total = _sum_forward(x, dim=dim, keepdim=keepdim)
+    return total / count if count else total * math.nan
 
 
 _mean = op(
@@ -154,11 +161,7 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, axis=
 
 
 def _prod_forward(x, *, dim, keepdim):
-    return (
-        x.prod(axis=dim, keepdims=keepdim)
-        if x.dtype.kind == "f"
-        else x.prod(axis=dim, keepdims=keepdim, dtype=np.int64)
-    )
+    return _reduced("prod", np.multiply, x, dim, keepdim)
 
 
 def _prod_gradient(g, x, dim, keepdim):
@@ -231,6 +234,11 @@ _amax = op("amax", lambda x, *, dim, keepdim: x.max(axis=dim, keepdims=keepdim),
 _amin = op("amin", lambda x, *, dim, keepdim: x.min(axis=dim, keepdims=keepdim), _extreme_gradient)
 
 
+def _refuse_bool(name, input):
+    if input.array.dtype.kind == "b":
+        raise NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int()")
+
+
 def _refuse_empty(name, input, dim):
     """An extremum of nothing does not exist."""
     if not input.array.size and not _count(input.array.shape, dim):
@@ -260,6 +268,7 @@ def amin(input, dim=(), keepdim=False, *, axis=None, keepdims=None):
 
 def _index_of(name, array_method, input, dim, keepdim, axis, keepdims):
     dim, keepdim = _dims(name, input, dim, keepdim, axis, keepdims)
+    _refuse_bool(name, input)
     _refuse_empty(name, input, dim)
     if dim is not None and len(dim) > 1:
         raise TypeError(f"{name}: dim must be one int or None, not {dim}")
@@ -458,6 +467,7 @@ def argsort(input, dim=-1, descending=False, *, stable=True):
 @method()
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the k largest (or smallest) elements along dim, the first being the most extreme."""
+    _refuse_bool("topk", input)
     if not input.array.ndim:
         dim_of("topk", dim, 0)
         if k != 1:

@@ -199,3 +199,42 @@ def interpolate(
             places = nearest_places(n, out, scale, mode == "nearest-exact", input.dtype)
             input = index_select(input, dim - dims, Tensor(np.array(places, like=input.array)))
     return input
+
+
+# --- channels as pixels -----------------------------------------------------------------------------------------------
+
+
+def pixel_shuffle(input, upscale_factor):
+    """(…, C r², H, W) as (…, C, H r, W r): every r² channels become the r × r pixels of one (Shi et al. 2016, arXiv:1609.05158)."""
+    r, (*batch, channels, height, width) = upscale_factor, input.shape if input.ndim > 2 else (-1, -1, -1)
+    if input.ndim < 3 or r < 1 or channels % (r * r):
+        raise RuntimeError(f"pixel_shuffle: {tuple(input.shape)} needs (…, C r², H, W) with r = {r}")
+    x = input.reshape(*batch, channels // (r * r), r, r, height, width)
+    n = len(batch)
+    return x.permute(*range(n + 1), n + 3, n + 1, n + 4, n + 2).reshape(
+        *batch, channels // (r * r), height * r, width * r
+    )
+
+
+def pixel_unshuffle(input, downscale_factor):
+    """(…, C, H r, W r) as (…, C r², H, W): the reverse of pixel_shuffle."""
+    r, (*batch, channels, height, width) = downscale_factor, input.shape if input.ndim > 2 else (-1, -1, -1)
+    if input.ndim < 3 or r < 1 or height % r or width % r:
+        raise RuntimeError(f"pixel_unshuffle: {tuple(input.shape)} needs (…, C, H r, W r) with r = {r}")
+    x = input.reshape(*batch, channels, height // r, r, width // r, r)
+    n = len(batch)
+    return x.permute(*range(n + 1), n + 2, n + 4, n + 1, n + 3).reshape(
+        *batch, channels * r * r, height // r, width // r
+    )
+
+
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """x / (k + alpha · mean of x² over `size` neighbouring channels)^beta (Krizhevsky et al. 2012); input (N, C, …)."""
+    if input.ndim < 3:
+        raise ValueError(f"local_response_norm: the input must be (N, C, …) with space, got {tuple(input.shape)}")
+    squares = pad(input * input, (0, 0) * (input.ndim - 2) + (size // 2, (size - 1) // 2))
+    channels = input.shape[1]
+    total = squares.narrow(1, 0, channels)
+    for shift in range(1, size):
+        total = total + squares.narrow(1, shift, channels)
+    return input / (total * (alpha / size) + k) ** beta

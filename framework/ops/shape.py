@@ -12,7 +12,7 @@ from .views import expanded, reshaped
 
 __all__ = [
     "tile", "repeat_interleave", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "split", "chunk", "unbind", "narrow",
-    "roll", "flip", "tril", "triu", "diag", "diagonal", "meshgrid", "clone", "numel",
+    "tensor_split", "roll", "flip", "rot90", "tril", "triu", "diag", "diagonal", "diag_embed", "meshgrid", "clone", "numel",
 ]  # fmt: skip
 
 _flip = op("flip", lambda x, *, dims: np.flip(x, dims).copy(), lambda g, dims: _flip(g, dims=dims))
@@ -216,6 +216,22 @@ def chunk(input, chunks, dim=0):
 
 
 @method()
+def tensor_split(input, indices_or_sections, dim=0):
+    """Parts along dim, as views: so many, the first ones larger by one where they are not all equal; or cut at the indices listed."""
+    dim = dim_of("tensor_split", dim, input.array.ndim)
+    if not input.array.ndim:
+        raise RuntimeError("tensor_split: a 0-d tensor has no dimension to split")
+    cuts, size = indices_or_sections, input.array.shape[dim]
+    cuts = cuts.tolist() if isinstance(cuts, Tensor) else cuts
+    if isinstance(cuts, int):
+        if cuts < 1:
+            raise RuntimeError(f"tensor_split: the number of parts must be positive, got {cuts}")
+        cuts = [size // cuts * i + min(i, size % cuts) for i in range(1, cuts)]
+    bounds = [slice(start, stop) for start, stop in zip((None, *cuts), (*cuts, None), strict=True)]
+    return tuple([input[_along(dim, part)] for part in bounds])
+
+
+@method()
 def unbind(input, dim=0):
     """The slices along dim, without it; views."""
     dim = dim_of("unbind", dim, input.array.ndim)
@@ -254,6 +270,17 @@ def _flip_method(self, *dims):
     return flip(self, sizes_of("flip", dims))
 
 
+@method()
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned by k quarter turns in the plane of the two dims, from the first towards the second; a copy."""
+    a, b = dims_of("rot90", dims, input.array.ndim)
+    if k % 4 == 0:
+        return _clone(input)
+    if k % 4 == 2:
+        return flip(input, (a, b))
+    return flip(input.transpose(a, b), (a if k % 4 == 1 else b,))
+
+
 def _matrices(name, input):
     if input.array.ndim < 2:
         raise RuntimeError(f"{name}: expected a matrix or a batch of them, got {tuple(input.array.shape)}")
@@ -261,12 +288,14 @@ def _matrices(name, input):
 
 
 @method()
+@implements(np.tril)
 def tril(input, diagonal=0):
     """The lower triangle of each matrix, up to the given diagonal; zero elsewhere."""
     return _tril(_matrices("tril", input), diagonal=diagonal)
 
 
 @method()
+@implements(np.triu)
 def triu(input, diagonal=0):
     """The upper triangle of each matrix, from the given diagonal on; zero elsewhere."""
     return _triu(_matrices("triu", input), diagonal=diagonal)
@@ -317,6 +346,19 @@ def diag(input, diagonal=0):
         raise RuntimeError(f"diag: expected a vector or a matrix, got {tuple(input.array.shape)}")
     size = len(input.array) + abs(diagonal)
     return _diagonal_scatter(input, offset=diagonal, dim1=0, dim2=1, shape=(size, size))
+
+
+@method()
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """The last dimension as the diagonal over dim1 and dim2 of matrices that are zero elsewhere."""
+    ndim, size = input.array.ndim + 1, input.array.shape[-1] + abs(offset)
+    dim1, dim2 = dim_of("diag_embed", dim1, ndim), dim_of("diag_embed", dim2, ndim)
+    if dim1 == dim2:
+        raise RuntimeError("diag_embed: dim1 and dim2 must differ")
+    shape = list(input.array.shape[:-1])
+    for dim in sorted((dim1, dim2)):
+        shape.insert(dim, size)
+    return _diagonal_scatter(input, offset=offset, dim1=dim1, dim2=dim2, shape=tuple(shape))
 
 
 def meshgrid(*tensors, indexing="ij"):

@@ -24,6 +24,15 @@ def erf(x):
     return special.erf(x).astype(x.dtype, copy=False)
 
 
+def erfc(x):
+    """1 − erf(x), without the loss of digits where erf is near 1."""
+    if type(x).__module__.startswith("cupy"):
+        from cupyx.scipy import special
+    else:
+        from scipy import special
+    return special.erfc(x).astype(x.dtype, copy=False)
+
+
 # erf(x) = tanh(x + x q(x²)): q is smooth, and the tails come from tanh. The coefficients make the largest error on [0, 4] as small as
 # a polynomial of this degree can, with q(0) = 2/√π − 1, so that small x keep their relative precision too.
 _Q = (

@@ -40,8 +40,7 @@ def same(input):
     if recorded and input.node is None:
         return _reshape(input, shape=input.array.shape)
     result = Tensor(input.array, recorded, input.node if recorded else None)
-    result.version = cell = input.cell()
-    result.view_at = cell[1]
+    result.become_view(input)
     return result
 
 

@@ -40,7 +40,8 @@ def sources(values):
 def outside(result, given=()):
     """Results wrapped again: never a NumPy array, never a NumPy scalar, and with the array that a view looks into as its base."""
     if isinstance(result, (list, tuple)) and any(isinstance(part, (np.ndarray, np.generic)) for part in result):
-        return type(result)(outside(part, given) for part in result)
+        parts = [outside(part, given) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
     if isinstance(result, np.generic):
         return Elsewhere(np.asarray(result))
     if not isinstance(result, np.ndarray):

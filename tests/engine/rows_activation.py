@@ -209,3 +209,4 @@ FAILS += [
         raises=RuntimeError,
     ),
 ]
+FAILS += [fails("prelu of integers", lambda T, x, w: T.prelu(x, w), integer(2, 3), integer(1), match="prelu.*floating")]

@@ -136,6 +136,9 @@ ROWS = [
     row("Tensor.to a device object", lambda T, x: x.to(device=T.device("cpu"), non_blocking=True) * 2, real(3), foreign=False),
     row("Tensor.to what another has", lambda T, x, y: x.to(y), integer(3), given([1.0], "float32", grad=False)),
     row("Tensor.to with a copy", lambda T, x: x.to(T.float64, copy=True), real(3), tolerance=1e3),
+    row("Tensor.type", lambda T, x: [x.type(), x.int().type(), (x > 0).type()], real(3), foreign=False),
+    row("Tensor.type of a dtype", lambda T, x: x.type(T.float64), real(3)),
+    row("Tensor.type of a name", lambda T, x: x.type("torch.LongTensor"), real(3), foreign=False),
     row("Tensor.type_as", lambda T, x, y: x.type_as(y), integer(3), given([1.0], "float32", grad=False)),
     row("Tensor.cpu", lambda T, x: x.cpu() * 2, real(3), foreign=False),
 

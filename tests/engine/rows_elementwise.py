@@ -32,7 +32,7 @@ def call_in_place(name):
 UNARY = {
     "abs": real, "neg": real, "exp": real, "expm1": real, "log": positive, "log1p": positive, "sqrt": positive, "rsqrt": positive,
     "square": real, "reciprocal": real, "sin": real, "cos": real, "tanh": real, "sigmoid": real, "erf": real, "relu": real,
-    "sign": real, "floor": real, "ceil": real, "round": real,
+    "sign": real, "floor": real, "ceil": real, "round": real, "trunc": real,
 }  # fmt: skip
 TAKES_NO_INTEGER = set()
 
@@ -73,11 +73,26 @@ ROWS += [
     row("neg of uint8", call("neg"), integer(3, low=0, dtype="uint8")),
     row("floor of integers stays integer", call("floor"), integer(3, 4, dtype="int32")),
 ]
-FAILS += [fails("neg", call("neg"), boolean(3), match="neg")]
+FAILS += [
+    fails(name, call(name), boolean(3), match=f"{name}.*bool")
+    for name in ("neg", "abs", "floor", "ceil", "round", "relu", "trunc")
+]
+FAILS += [
+    fails("Tensor.__pos__", lambda T, x: +x, boolean(3), match="bool"),
+    fails("round to decimals", lambda T, x: T.round(x, decimals=1), integer(3), match="round.*decimals.*int64"),
+]
 
 # --- two inputs ---
 
-BINARY = {"add": real, "sub": real, "mul": real, "div": real, "maximum": real, "minimum": real, "remainder": real}
+BINARY = {
+    "add": real,
+    "sub": real,
+    "mul": real,
+    "div": real,
+    "maximum": real,
+    "minimum": real,
+    "remainder": real,
+}
 SHAPES = [
     ((3, 4), (3, 4)),
     ((3, 4), (4,)),
@@ -228,6 +243,64 @@ FAILS += [
     fails("mul out", lambda T, x: T.mul(x, x, out=x), real(3), match="out", raises=TypeError),
     fails("add in place on a leaf", lambda T, x: x.add_(1), real(3), match="in place.*leaf"),
     fails("sub of bools", call("sub"), boolean(3), boolean(3), match="sub.*bool"),
+    fails("sub of a float and a bool", call("sub"), real(3), boolean(3), match="sub.*bool"),
+    fails("sub of a bool and an int", lambda T, x: x - 1, boolean(3), match="sub.*bool"),
+    fails("sub of a float and a bool number", lambda T, x: x - True, real(3), match="sub.*bool"),
+    fails("sub of a number and a bool", lambda T, x: 1.0 - x, boolean(3), match="sub.*bool"),
+]
+ROWS += [row("add of bools with alpha", lambda T, x, y: T.add(x, y, alpha=3), boolean(4), boolean(4))]
+for name in ("remainder", "floor_divide", "pow", "bitwise_left_shift", "bitwise_right_shift"):
+    FAILS += [fails(f"{name} of bools", call(name), boolean(3), given([True] * 3), match=f"{name}.*bool")]
+
+# --- Python numbers beyond what the tensor's dtype holds: computed with modulo 2^bits, never stored ---
+
+for dtype, number in [
+    ("uint8", -1),
+    ("uint8", 256),
+    ("uint8", 300),
+    ("int8", -300),
+    ("int16", 2**40),
+    ("int32", 2**31),
+    ("int64", 2**63),
+]:
+    for name in ("add", "mul", "gt", "eq", "bitwise_and", "div", "bitwise_left_shift"):
+        ROWS += [
+            row(
+                f"{name} of {dtype} with {number}",
+                lambda T, x, f=name, n=number: getattr(T, f)(x, n),
+                given([0, 1, 44, 100], dtype),
+            )
+        ]
+    ROWS += [row(f"Tensor.__rsub__ of {dtype} with {number}", lambda T, x, n=number: n - x, given([0, 1, 44], dtype))]
+    if number != -1:
+        FAILS += [
+            fails(f"{name} of {dtype} with {number}", function, given([0, 1, 44], dtype), match=f"{name}.*{number}")
+            for name, function in {
+                "pow": lambda T, x, n=number: T.pow(x, abs(n)),
+                "fill_": lambda T, x, n=number: x.fill_(n),
+                "full_like": lambda T, x, n=number: T.full_like(x, n),
+                "where": lambda T, x, n=number: T.where(x > 0, x, n),
+                "masked_fill": lambda T, x, n=number: x.masked_fill(x > 0, n),
+            }.items()
+            if not (name == "pow" and number == -300)
+        ]
+for number in (2**64, -(2**63) - 1):
+    FAILS += [
+        fails(f"add with {number}", lambda T, x, n=number: x + n, real(3), match="add.*64 bits"),
+        fails(f"gt with {number}", lambda T, x, n=number: x > n, integer(3), match="gt.*64 bits"),
+    ]
+ROWS += [
+    row("full of uint8 with -1", lambda T: T.full((2,), -1, dtype=T.uint8)),
+    row("clamp of uint8 by numbers beyond", lambda T, x: T.clamp(x, -1, 300), given([0, 5, 250], "uint8")),
+]
+FAILS += [
+    fails("tensor", lambda T: T.tensor([1, 300], dtype=T.uint8), match="tensor.*300.*uint8"),
+    fails("tensor of NaN", lambda T: T.tensor([math.nan], dtype=T.int64), match="tensor.*nan.*int64"),
+    fails("fill_", lambda T, x: x.half().fill_(1e6), real(3), match="fill_.*float16"),
+    fails("masked_fill", lambda T, x: x.half().masked_fill(x > 0, -1e9), real(3), match="masked_fill.*float16"),
+    fails("index assignment", lambda T, x: x.__setitem__(0, 300), given([1, 2], "uint8"), match="300.*uint8"),
+    fails("clamp max", lambda T, x: T.clamp(x, max=-1), given([0, 5], "uint8"), match="clamp.*uint8"),
+    fails("clamp min", lambda T, x: T.clamp(x, min=300), given([0, 5], "uint8"), match="clamp.*uint8"),
 ]
 
 # --- pow ---
@@ -382,6 +455,18 @@ ROWS += [
         given([1.0, 3.0]),
         numerical=False,
     ),
+    row(
+        "clamp by tensors at all ties",
+        lambda T, x, a, b: T.clamp(x, a, b),
+        given([0.0] * 9 + [1.0] * 9 + [2.0] * 9),
+        given([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0] * 3),
+        given([0.0, 1.0, 2.0] * 9),
+        numerical=False,
+        second=False,
+    ),
+    row(
+        "clamp of integers by tensors", lambda T, x, a: T.clamp(x, a, a + 1), integer(3, 4), given([0.5, 1.5, 2.5, 3.5])
+    ),
     row("clamp of integers", lambda T, x: T.clamp(x, -2, 3), integer(3, 4)),
     row("clamp of integers by a float", lambda T, x: T.clamp(x, max=1.5), integer(3, 4)),
     row("clamp 0-d", lambda T, x: T.clamp(x, -0.1, 0.1), real()),
@@ -407,6 +492,8 @@ ROWS += [
 ]
 FAILS += [
     fails("clamp", lambda T, x: T.clamp(x), real(3), match="clamp.*min and max"),
+    fails("clamp by a tensor and a number", lambda T, x: T.clamp(x, x, 1.0), real(3), match="clamp.*two numbers"),
+    fails("clamp of bools", lambda T, x, a: T.clamp(x, a, a), boolean(3), boolean(3), match="clamp.*bool"),
     fails("where", lambda T, c, x, y: T.where(c, x, y), boolean(3), real(3), real(4), match=r"where.*\(4,\)"),
 ]
 
@@ -449,6 +536,20 @@ for name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
         ),
         row(f"Tensor.{name}", call_method(name), integer(3, 4), integer(4)),
         row(f"Tensor.{name}_", call_in_place(f"{name}_"), integer(3, 4), integer(4)),
+    ]
+    FAILS += [fails(name, call(name), real(3), real(3), match=f"{name}.*float32")]
+for name, word in (("bitwise_left_shift", "lshift"), ("bitwise_right_shift", "rshift")):
+    shift, in_place = getattr(operator, word), getattr(operator, f"i{word}")
+    ROWS += [
+        row(name, call(name), integer(3, 4), integer(4, low=0)),
+        row(f"{name} past the width", call(name), given([-5, 6, 7]), given([70, 64, 63])),
+        row(f"{name} of uint8 and a number", lambda T, x, f=name: getattr(T, f)(x, 5), given([0, 7, 200], "uint8")),
+        row(f"{name} of bools and a number", lambda T, x, f=name: getattr(T, f)(x, 1), boolean(3)),
+        row(f"Tensor.{name}", call_method(name), integer(3, 4), integer(4, low=0)),
+        row(f"Tensor.{name}_", call_in_place(f"{name}_"), integer(3, 4), integer(4, low=0)),
+        row(f"Tensor.__{word}__", lambda T, x, y, f=shift: f(x, y), integer(2, 3), integer(3, low=0)),
+        row(f"Tensor.__r{word}__", lambda T, x, f=shift: f(6, x), integer(2, 3, low=0)),
+        row(f"Tensor.__i{word}__", lambda T, x, y, f=in_place: f(x.clone(), y), integer(2, 3), integer(3, low=0)),
     ]
     FAILS += [fails(name, call(name), real(3), real(3), match=f"{name}.*float32")]
 for name in ("logical_not", "bitwise_not"):

@@ -289,3 +289,12 @@ FAILS += [
     ),
     fails("linalg.norm", lambda T, a: T.linalg.norm(a, 2.5), positive(2, 5, 3), match="one or two dimensions"),
 ]
+FAILS += [
+    fails(
+        "cosine_similarity of integers",
+        lambda T, a, b: T.cosine_similarity(a, b),
+        integer(2, 3),
+        integer(2, 3),
+        match="cosine_similarity.*floating",
+    )
+]

@@ -293,3 +293,12 @@ FAILS += [
     fails("topk", call("topk", 5), real(3, 4), match="topk: k=5.*4"),
     fails("sort", call("sort", 2), real(3, 4), match="sort: dim 2"),
 ]
+FAILS += [
+    fails(
+        f"{name} of bools",
+        lambda T, x, f=name: getattr(T, f)(x, *([1] if f == "topk" else [])),
+        boolean(3),
+        match=f"{name}.*bool",
+    )
+    for name in ("argmax", "argmin", "topk")
+]

@@ -220,3 +220,24 @@ FAILS = [
     fails("meshgrid indexing", lambda T, x: T.meshgrid(x, indexing="yx"), real(2), match="meshgrid.*indexing"),
 ]
 # fmt: on
+
+ROWS += [
+    row("tensor_split", lambda T, x: T.tensor_split(x, 3), real(7, 2)),
+    row("tensor_split more parts than elements", lambda T, x: T.tensor_split(x, 4), real(2, 2)),
+    row("tensor_split at indices", lambda T, x: T.tensor_split(x, (1, 3), dim=1), real(2, 5)),
+    row("tensor_split at negative indices", lambda T, x: T.tensor_split(x, [-2], 0), real(5)),
+    row("Tensor.tensor_split", lambda T, x: x.tensor_split(2, -1), real(2, 5)),
+    *[row(f"rot90 {k}", lambda T, x, k=k: T.rot90(x, k), real(2, 3)) for k in (-1, 0, 1, 2, 3, 5)],
+    row("rot90 dims", lambda T, x: T.rot90(x, 1, [2, 0]), real(2, 3, 4)),
+    row("Tensor.rot90", lambda T, x: x.rot90(), real(2, 3)),
+    row("diag_embed", lambda T, x: T.diag_embed(x), real(2, 3)),
+    row("diag_embed offset", lambda T, x: T.diag_embed(x, 1), real(2, 3)),
+    row("diag_embed dims", lambda T, x: T.diag_embed(x, -1, 0, 2), real(2, 3)),
+    row("diag_embed of integers", lambda T, x: T.diag_embed(x), integer(3)),
+    row("Tensor.diag_embed", lambda T, x: x.diag_embed(), real(3)),
+]
+FAILS += [
+    fails("tensor_split", lambda T, x: T.tensor_split(x, 0), real(3), match="tensor_split.*positive"),
+    fails("tensor_split 0-d", lambda T, x: T.tensor_split(x, 2), real(), match="tensor_split.*0-d"),
+    fails("diag_embed", lambda T, x: T.diag_embed(x, 0, 1, 1), real(3), match="diag_embed.*differ"),
+]

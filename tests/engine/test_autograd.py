@@ -9,7 +9,7 @@ import torch
 
 import framework
 from framework import Tensor
-from framework.anomaly import detect_anomaly
+from framework.anomaly import detect_anomaly, set_detect_anomaly
 from framework.autograd import Node
 from framework.function import Function, checkpoint
 from framework.functional import hessian, hvp, jacobian, jvp, vhp, vjp
@@ -413,6 +413,28 @@ def test_detect_anomaly_names_the_op():
     leaf(-1.0).exp().backward()
 
 
+def test_detect_anomaly_is_switched_as_in_pytorch():
+    with np.errstate(invalid="ignore"):
+        for on in (
+            lambda: detect_anomaly(True),
+            lambda: set_detect_anomaly(True),
+            lambda: set_detect_anomaly(True, check_nan=True),
+        ):
+            with on(), pytest.raises(RuntimeError, match="first NaN"):
+                leaf(-1.0).log()
+            leaf(-1.0).log()  # off again
+        set_detect_anomaly(True)
+        with set_detect_anomaly(False), detect_anomaly(check_nan=False):
+            leaf(-1.0).log()
+        with pytest.raises(RuntimeError, match="first NaN"):
+            leaf(-1.0).log()
+        set_detect_anomaly(False)
+        leaf(-1.0).log()
+    with pytest.raises(TypeError):
+        detect_anomaly(True, True)  # PyTorch's has check_nan alone
+    assert framework.log.op.forward is np.log
+
+
 def test_gradcheck_sees_a_wrong_derivative():
     wrong = unary("wrong_of_test_autograd", np.sin, lambda g, x: g * np.sin(x))
     with pytest.raises(GradcheckError, match="central differences give"):
@@ -475,3 +497,26 @@ A, B, V = np.array([[0.3, -1.2, 0.5], [0.1, 2.0, -0.7]]), np.array([0.4, 1.5, -0
 )
 def test_functional_derivatives_equal_pytorchs(call):
     assert_same(*both(call, A, B, V))
+
+
+@pytest.mark.parametrize("name", ["jacobian", "hessian", "vjp", "jvp", "vhp", "hvp"])
+def test_functional_takes_pytorchs_arguments(name):
+    x = torch.tensor([1.0, 2.0])
+    v = (
+        ()
+        if name in ("jacobian", "hessian")
+        else (torch.tensor([0.5, 3.0]),)
+        if name != "vjp"
+        else (torch.tensor(1.0),)
+    )
+    options = {"vectorize": True} if not v else {}
+    expected = getattr(torch.autograd.functional, name)(
+        lambda x: (x * x * x).sum(), x, *v, create_graph=False, strict=False, **options
+    )
+    function = getattr(framework.autograd.functional, name)
+    ours = [Tensor(t.numpy()) for t in (x, *v)]
+    found = function(lambda x: (x * x * x).sum(), *ours, create_graph=False, strict=False, **options)
+    for a, b in zip(found if v else [found], expected if v else [expected]):
+        np.testing.assert_allclose(a.array, b.numpy(), rtol=1e-6)
+    with pytest.raises(NotImplementedError, match=f"{name}: strict=True"):
+        function(lambda x: x.sum(), *ours, strict=True)

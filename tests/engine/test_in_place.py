@@ -172,3 +172,36 @@ def test_no_tensor_is_written_into_by_numpy():
         array += x
     with pytest.raises(TypeError):
         np.add(x, x, out=array)
+
+
+def test_a_view_of_a_buffer_without_gradient_is_refused_after_a_recorded_write():
+    """PyTorch's view gets a gradient by then; reading it as a constant would lose that gradient without a word."""
+    h = leaf(1.0, 2.0)
+    buffer = framework.zeros(3, 2, dtype=framework.float64)
+    view, of_view, part, aside = buffer[0], buffer.view(6)[:2], buffer.view(2, 3).t()[0], buffer.detach()[0]
+    buffer[0] = h * 3
+    for stale in (view, of_view, part):
+        assert stale.requires_grad
+        with pytest.raises(RuntimeError, match="take the view again"):
+            stale * 2
+        with framework.no_grad():
+            np.testing.assert_array_equal((stale * 1).array, stale.array)
+    assert not (aside * 2).requires_grad
+    buffer[0].sum().backward()
+    np.testing.assert_array_equal(h.grad.array, [3.0, 3.0])
+
+
+def test_a_view_of_a_buffer_stays_usable_after_a_write_without_gradient():
+    buffer = framework.zeros(3)
+    view = buffer[:2]
+    buffer[0] = 5.0
+    with framework.no_grad():
+        buffer[1] = leaf(6.0)[0]
+    np.testing.assert_array_equal((view * 1).array, [5.0, 6.0])
+
+
+def test_a_buffer_holds_none_of_its_views():
+    buffer = framework.zeros(3)
+    for _ in range(10):
+        buffer[0], buffer[1:].view(2, 1)
+    assert not buffer.views

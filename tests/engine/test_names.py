@@ -1,5 +1,7 @@
 """Every public name is PyTorch's, and has a row in the op table or a test of its own; a missing name says what is near."""
 
+import inspect
+import pickle
 import types
 
 import pytest
@@ -8,7 +10,9 @@ import torch
 import framework
 import framework.nn.functional as F
 from framework import Tensor
-from tests.engine.table import table
+from framework.arguments import checked
+from tests.engine import compare
+from tests.engine.table import families, table
 
 # Names that no row can show, and where they are tested instead.
 ELSEWHERE = {
@@ -39,6 +43,8 @@ OWN = {
     "node",
     "version",
     "view_at",
+    "views",
+    "become_view",
     "hooks",
     "cell",
     "edge",
@@ -79,8 +85,13 @@ def resolved(row):
         return None
 
 
+def plain(thing):
+    """A function without what the public face puts around it."""
+    return inspect.unwrap(thing) if isinstance(thing, types.FunctionType) else thing
+
+
 ROWS = [row for _, row in table()]
-COVERED = {id(resolved(row)) for row in ROWS}
+COVERED = {id(plain(resolved(row))) for row in ROWS}
 
 
 def words(thing, seen):
@@ -124,7 +135,7 @@ def test_every_row_calls_what_it_names():
 )
 def test_every_public_name_has_a_row(where, listed):
     base = framework if where == "framework" else resolve(where)
-    without = sorted(name for name in listed if id(getattr(base, name)) not in COVERED)
+    without = sorted(name for name in listed if id(plain(getattr(base, name))) not in COVERED)
     assert not without, f"{where}: no row in the op table for {', '.join(without)}"
 
 
@@ -148,3 +159,60 @@ def test_a_missing_name_says_so_and_what_is_near():
     with pytest.raises(AttributeError, match="cummax"):
         framework.cummax(framework.ones(2), 0)
     assert not hasattr(framework.ones(2), "is_nested")
+
+
+BASICS = {"elementwise", "reduce", "shape", "creation"}
+TAKES_LISTS = {"tensor", "as_tensor", "is_tensor", "zeros"}
+SHARED = {
+    "swapaxes": "transpose",
+    "swapdims": "transpose",
+    "moveaxis": "movedim",
+    "concat": "cat",
+    "concatenate": "cat",
+    "allclose": "isclose",
+}
+
+
+def first_rows():
+    """The first row of every function of these families whose first argument is a Tensor."""
+    found = {}
+    for family in families():
+        if family.__name__.removeprefix("tests.engine.rows_") in BASICS:
+            for row in family.ROWS:
+                if row.inputs and "." not in row.public and row.public not in TAKES_LISTS:
+                    found.setdefault(row.public, row)
+    return found
+
+
+@pytest.mark.parametrize("name", first_rows())
+def test_what_is_no_tensor_is_refused_in_the_functions_name(name):
+    row = first_rows()[name]
+    with pytest.raises(TypeError, match="list") as caught:
+        row.function(framework, [1.0, 2.0], *compare.engine_inputs(row, "float32")[1:])
+    assert str(caught.value).startswith(f"{SHARED.get(name, name)}: ")
+
+
+def test_what_is_no_tensor_is_named_with_its_place():
+    x, w = framework.ones(2, 3), framework.ones(4, 3)
+    for call, message in [
+        (lambda: F.linear([1.0], w), r"linear: argument 'input' \(position 1\) must be Tensor, not list"),
+        (lambda: F.linear(x, weight=[w]), r"linear: argument 'weight' \(position 2\) must be Tensor, not list"),
+        (lambda: F.linear(x.numpy(), w), r"linear: argument 'input' \(position 1\) must be Tensor, not ndarray"),
+        (lambda: framework.cat([x, 3.0]), "cat: .*float"),
+        (lambda: framework.vstack([x, [3.0]]), r"vstack: argument 'tensors' \(position 1\) must be Tensor, not list"),
+        (
+            lambda: F.cross_entropy(x, [1, 2]),
+            r"cross_entropy: argument 'target' \(position 2\) must be Tensor, not list",
+        ),
+        (lambda: F.dropout(None), r"dropout: argument 'input' \(position 1\) must be Tensor, not NoneType"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+    with pytest.raises(AttributeError, match="Tensor has no 'expnd'"):
+        checked(lambda input, other=None: input.expnd(2))(x)
+
+
+def test_public_functions_can_be_pickled_and_are_the_same_everywhere():
+    for function in (framework.sum, F.linear, F.softmax, framework.exp, framework.linalg.norm):
+        assert pickle.loads(pickle.dumps(function)) is function
+    assert F.softmax is framework.softmax

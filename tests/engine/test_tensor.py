@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -149,3 +151,53 @@ def test_wrong_types_are_named():
         framework.exp([1.0])
     with pytest.raises(TypeError, match="add.*str"):
         framework.ones(2) + "a"
+
+
+@pytest.mark.parametrize("T", [framework, torch], ids=["engine", "torch"])
+def test_a_gradient_that_does_not_fit_is_refused(T):
+    x = T.ones(2, 3, requires_grad=True)
+    for wrong, kind in [
+        ([1.0], TypeError),
+        (np.ones((2, 3)), TypeError),
+        (T.ones(3), RuntimeError),
+        (T.ones(2, 3, dtype=T.float64), RuntimeError),
+        (x, RuntimeError),
+    ]:
+        with pytest.raises(kind, match="grad"):
+            x.grad = wrong
+        assert x.grad is None
+    g = T.ones(2, 3)
+    x.grad = g
+    assert x.grad is g
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [[3.0] * 3] * 2
+    x.grad = None
+    assert x.grad is None
+
+
+SILENT = """
+import warnings
+warnings.simplefilter("error")
+import numpy as np, framework as torch
+import framework.nn.functional as F
+
+zero, big = torch.zeros(3, requires_grad=True), torch.full((3,), 3e38, requires_grad=True)
+masked = torch.full((2, 3), -torch.inf, requires_grad=True)
+for y in (zero.log(), zero / zero, 1 / zero, zero.rsqrt(), big.exp(), big * big, big.sum(), big.mean(), big.prod(), big.var(), big.square(),
+          torch.pow(zero, -1.0), (big.half() * 2), masked.softmax(1), masked.log_softmax(1), masked.logsumexp(1), F.normalize(big, dim=0),
+          F.scaled_dot_product_attention(torch.ones(1, 2, 3), torch.ones(1, 2, 3), masked.new_ones(1, 2, 3), masked[:, :2]),
+          F.cross_entropy(masked, torch.tensor([0, 1])), big @ big, big.norm(), F.layer_norm(big, (3,)), torch.empty(0).mean(), big - big * 2,
+          torch.remainder(zero, 0.0), zero.sqrt(), F.softplus(big), F.gelu(big), big.cumsum(0), (-big).sigmoid(), big.tanh(), F.mse_loss(big, -big)):
+    if y.requires_grad:
+        y.sum().backward()
+try:
+    np.log(np.zeros(3))
+except RuntimeWarning as warning:
+    print("the user's own NumPy still warns:", warning)
+"""
+
+
+def test_infinities_are_silent_and_the_users_numpy_is_left_alone():
+    ran = subprocess.run([sys.executable, "-c", SILENT], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("the user's own NumPy still warns: divide by zero")

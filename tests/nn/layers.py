@@ -461,6 +461,50 @@ CELLS = [
 ]
 CELLS += rows("RNNCell", ("3, 4, nonlinearity='relu'", real(2, 3)))
 
+MORE = [
+    *rows("CELU", ("", real(2, 3)), ("alpha=2.0", real(2, 3))),
+    *rows("Hardshrink", ("", real(2, 3)), ("0.3", real(2, 3))),
+    *rows("Softshrink", ("", real(2, 3)), ("0.3", real(2, 3))),
+    *rows("Tanhshrink", ("", real(2, 3))),
+    *rows("Softsign", ("", real(2, 3))),
+    *rows("Threshold", ("0.1, 20", real(2, 3))),
+    *rows("Hardsigmoid", ("", real(2, 3))),
+    *rows("Hardswish", ("", real(2, 3, scale=3.0))),
+    *rows("Mish", ("", real(2, 3))),
+    *rows("RReLU", ("0.2, 0.2", real(2, 3)), ("", real(2, 3), dict(modes=("eval",)))),
+    *rows("PairwiseDistance", ("", real(4, 3), real(4, 3)), ("1, keepdim=True", real(4, 3), real(4, 3))),
+    *rows("PixelShuffle", ("2", real(2, 8, 3, 2))),
+    *rows("PixelUnshuffle", ("2", real(2, 2, 4, 6))),
+    *rows("LocalResponseNorm", ("3", IMAGE), ("2, alpha=0.1, beta=0.5, k=2.0", IMAGE)),
+    *rows(
+        "MarginRankingLoss",
+        ("", real(3), real(3), given([1.0, -1.0, 1.0])),
+        ("0.5", real(3), real(3), given([1.0, -1.0, 1.0])),
+    ),
+    *rows(
+        "HingeEmbeddingLoss",
+        ("", real(3), given([1.0, -1.0, 1.0])),
+        ("margin=2.0, reduction='sum'", real(3), given([1.0, -1.0, 1.0])),
+    ),
+    *rows("SoftMarginLoss", ("", real(3), given([1.0, -1.0, 1.0]), dict(call=lambda T, m, x, t: m(x, t.detach())))),
+    *rows(
+        "CosineEmbeddingLoss",
+        ("", real(3, 4), real(3, 4), given([1.0, -1.0, 1.0])),
+        ("0.1", real(3, 4), real(3, 4), given([1.0, -1.0, 1.0])),
+    ),
+    *rows(
+        "TripletMarginLoss",
+        ("", real(3, 4), real(3, 4), real(3, 4)),
+        ("2.0, p=1.0, swap=True", real(3, 4), real(3, 4), real(3, 4)),
+    ),
+    *rows(
+        "GaussianNLLLoss",
+        ("", real(3, 4), real(3, 4), positive(3, 4)),
+        ("full=True", real(3, 4), real(3, 4), positive(3, 4)),
+    ),
+    *rows("PoissonNLLLoss", ("", real(3, 4), positive(3, 4)), ("False, full=True", positive(3, 4), positive(3, 4))),
+]
+
 ROWS = [
     *LINEAR,
     *CONTAINERS,
@@ -475,4 +519,5 @@ ROWS = [
     *TRANSFORMER,
     *RECURRENT,
     *CELLS,
+    *MORE,
 ]

@@ -138,3 +138,48 @@ def test_pad_sequence_and_lists(options):
         results.append([x.numpy() for x in (padded, packed.data, *unpacked, *unpadded)])
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+LAYERS = {
+    "linear": (lambda T: T.nn.Linear(3, 4), (5, 3)),
+    "conv": (lambda T: T.nn.Conv1d(2, 3, 3), (4, 2, 6)),
+    "transposed": (lambda T: T.nn.ConvTranspose1d(2, 3, 3), (4, 2, 6)),
+}
+NORMS = {
+    "weight_norm": lambda T, m: T.nn.utils.weight_norm(m),
+    "weight_norm dim": lambda T, m: T.nn.utils.weight_norm(m, "weight", 1),
+    "weight_norm all": lambda T, m: T.nn.utils.weight_norm(m, dim=None),
+    "spectral_norm": lambda T, m: T.nn.utils.spectral_norm(m),
+    "spectral_norm iterations": lambda T, m: T.nn.utils.spectral_norm(m, n_power_iterations=3, eps=1e-6),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("norm", NORMS)
+def test_normalised_weights_equal_pytorchs(norm, layer):
+    make, shape = LAYERS[layer]
+    values = np.random.default_rng(1).standard_normal(shape)
+    results, state = [], None
+    for T in reversed(ENGINES):
+        module = NORMS[norm](T, make(T).double())
+        if state is None:
+            state = {key: value.numpy().copy() for key, value in module.state_dict().items()}
+        assert list(module.state_dict()) == list(state)
+        module.load_state_dict({key: T.from_numpy(value.copy()) for key, value in state.items()})
+        found = []
+        for mode in (True, True, False):
+            module.train(mode)
+            y = module(T.from_numpy(values))
+            module.zero_grad()
+            (y * y).sum().backward()
+            found += [y.detach().numpy(), *(p.grad.numpy() for _, p in sorted(module.named_parameters()))]
+        found += [value.numpy() for _, value in sorted(module.state_dict().items())]
+        getattr(T.nn.utils, f"remove_{norm.split()[0]}")(module)
+        assert sorted(module.state_dict()) == ["bias", "weight"]
+        found += [module.weight.detach().numpy(), module(T.from_numpy(values)).detach().numpy()]
+        with pytest.raises(ValueError):
+            getattr(T.nn.utils, f"remove_{norm.split()[0]}")(module)
+        results.append(found)
+    for theirs, ours in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
