@@ -97,7 +97,7 @@ def test_numpys_functions_on_tensors_are_the_engines():
     ):
         assert isinstance(result, Tensor) and result.requires_grad
     for refused in (
-        lambda: np.arctan(x),
+        lambda: np.cbrt(x),
         lambda: np.median(x),
         lambda: np.add.reduce(x),
         lambda: np.add(np.ones(2), 1, out=x),
