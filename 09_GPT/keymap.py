@@ -85,6 +85,8 @@ def transformers_gpt(config):
         else (transformers.OpenAIGPTLMHeadModel, transformers.OpenAIGPTConfig)
     )
     twin = type("Twin", (base,), {"forward": logits, "loss": loss})
-    sizes = dict(vocab_size=config.vocab_size, n_positions=config.block_size, n_embd=config.n_embd, n_layer=config.n_layer)
+    sizes = dict(
+        vocab_size=config.vocab_size, n_positions=config.block_size, n_embd=config.n_embd, n_layer=config.n_layer
+    )
     rates = dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), config.dropout)
     return twin(config_of(**sizes, **rates, n_head=config.n_head))
