@@ -112,7 +112,7 @@ class HandLevel:
 
         # Tensor(array) shares the array's memory: a step of the engine's optimizer moves the model's own parameters.
         self.tensors = {name: framework.Tensor(array) for name, array in self.model.params.items()}
-        self.optimizer = make_optimizer(framework, name, list(self.tensors.values()), lr, options)
+        self.optimizer = make_optimizer(framework, name, self.tensors, lr, options)
 
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
@@ -275,7 +275,7 @@ class TensorLevel:
         return self.step(inputs, targets)
 
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None:
-        self.optimizer = make_optimizer(self.library, name, list(self.parameters().values()), lr, options)
+        self.optimizer = make_optimizer(self.library, name, self.parameters(), lr, options)
 
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
@@ -322,9 +322,16 @@ def set_mode(model: Any, training: bool) -> None:
         model.train(training)
 
 
-def make_optimizer(library: Any, name: str, parameters: list, lr: float, options: dict[str, Any]) -> Any:
+def make_optimizer(library: Any, name: str, parameters: dict[str, Any], lr: float, options: dict[str, Any]) -> Any:
+    """The optimizer of a recipe. Its option decays(name, parameter) says which parameters weight_decay acts on; by default all."""
     optim = importlib.import_module(f"{library.__name__}.optim")
-    return getattr(optim, OPTIMIZERS[name])(parameters, lr=lr, **options)
+    options = dict(options)
+    groups: list[Any] = list(parameters.values())
+    if decays := options.pop("decays", None):
+        others = [parameter for key, parameter in parameters.items() if not decays(key, parameter)]
+        groups = [{"params": [parameter for key, parameter in parameters.items() if decays(key, parameter)]}]
+        groups += [{"params": others, "weight_decay": 0.0}]
+    return getattr(optim, OPTIMIZERS[name])(groups, lr=lr, **options)
 
 
 def set_lr(optimizer: Any, lr: float) -> None:

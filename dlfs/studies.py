@@ -11,6 +11,7 @@ study.py holds facts, as constants and small functions:
                                            config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
                                            schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan;
                                            data: the data set, where the recipe's name is not that of one; training_batch: its own
+    examples(config, data)                 -> the data set as the config reads it, such as a text in windows of its length; by default as it is
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
     ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
@@ -26,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from utils.data_loaders import Dataset
 from utils.errors import DLFSError, unknown_name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,6 +89,10 @@ class Study:
         if name not in recipes:
             raise unknown_name("recipe for data", name, recipes, owner=f"{self.folder.name} has")
         return name, {"data": name, **recipes[name]}
+
+    def examples(self, recipe: dict[str, Any], data: Dataset) -> Dataset:
+        """A data set as the recipe's config reads it: examples() of study.py where there is one, else as it is."""
+        return self.facts.examples(recipe["config"], data) if hasattr(self.facts, "examples") else data
 
     @property
     def loss_name(self) -> str:

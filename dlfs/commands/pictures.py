@@ -31,7 +31,8 @@ def command(model: str, run: Path, level: str | None, out: Path | None) -> None:
         having = ", ".join(pictures(study)) or "none"
         raise DLFSError(f"{study.folder.name}/pictures.py draws nothing of {facts['data']}. It draws of: {having}")
     shown = trained_level(study, run, level or facts["levels"][0], facts["data"])
-    data = load(study.recipe(facts["data"])[1]["data"])
+    _, recipe = study.recipe(facts["data"])
+    data = study.examples(recipe, load(recipe["data"]))
     for name, draw in drawings.items():
         path = (out or study.folder / "pictures") / f"{facts['data']}-{name}.png"
         save(path, lambda draw=draw: draw(shown, data))  # type: ignore[misc]

@@ -43,7 +43,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="The learning rate; by default the recipe's.")
 @click.option("--augment", is_flag=True, help="Distort the training images at random, as the recipe says.")
 @click.option("--accumulate", type=click.IntRange(min=1), default=1, help="Make one step of so many batches.")
-@click.option("--clip", type=click.FloatRange(min=0, min_open=True), help="Limit the norm of the gradients.")
+@click.option(
+    "--clip",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Limit the norm of the gradients; by default as the recipe says.",
+)
 @click.option(
     "--ema",
     type=click.FloatRange(min=0, max=1, max_open=True),
@@ -174,9 +178,9 @@ def new_run(
         "optimizer": recipe["optimizer"],
         "augment": augment,
         "accumulate": accumulate,
-        "clip": clip,
+        "clip": clip or recipe.get("clip"),
         "ema": ema,
-        "early_stopping": early_stopping,
+        "early_stopping": early_stopping or recipe.get("early_stopping"),
         "checkpoint_every": checkpoint_every,
         "tensorboard": tensorboard,
         "compile": compile,
@@ -220,7 +224,7 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
         raise DLFSError(f"{folder / RUN} is of another config than the recipe for {data_name} has now; begin a new run")
     require_device(run["device"], run["levels"])
-    data = load(recipe["data"])
+    data = study.examples(recipe, load(recipe["data"]))
     plan = make_plan(study, run, recipe)
     levels = {}
     for name in run["levels"]:
