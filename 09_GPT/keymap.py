@@ -56,7 +56,7 @@ def from_twin(state):
         layer, _, kind = name.rpartition(".")
         if layer.endswith("attn.c_attn"):
             block = layer.removesuffix("attn.c_attn")
-            ours |= {f"{block}{each}.{kind}": part.T for each, part in zip(QKV, np.split(array, 3, axis=-1))}
+            ours |= {f"{block}{each}.{kind}": part.T for each, part in zip(QKV, np.array_split(array, 3, axis=-1))}
             continue
         for old, new in TRANSPOSED.items():
             if re.fullmatch(rf"h\.\d+\.{re.escape(old)}", layer):
@@ -90,3 +90,12 @@ def transformers_gpt(config):
     )
     rates = dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), config.dropout)
     return twin(config_of(**sizes, **rates, n_head=config.n_head))
+
+
+def from_nanogpt(state):
+    """A state dict of Karpathy's nanoGPT: transformers' names, but for nn.Linear, so that nothing is transposed."""
+    linear = re.compile(r"(transformer\.)?h\.\d+\.(attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj)\.weight")
+    return from_twin({name: array.T if linear.fullmatch(name) else array for name, array in state.items()})
+
+
+LAYOUTS = {"nanoGPT": from_nanogpt}  # beside ours and the twin's

@@ -122,10 +122,10 @@ TINY = dict(vocab_size=23, block_size=10, n_layer=2, n_head=2, n_embd=8)
 
 # What `dlfs compare 09` runs, each in float64 at every level.
 VARIANTS = {
-    "gpt2": GPTConfig(**TINY),
-    "gpt2-released": GPTConfig(**TINY, scale_residual=False, wpe_std=0.01),
-    "gpt1": GPTConfig(**TINY, norm="post", scale_residual=False),
-    "one-head": GPTConfig(**TINY | {"n_head": 1}),
+    "gpt2-tiny": GPTConfig(**TINY),
+    "gpt2-tiny-released": GPTConfig(**TINY, scale_residual=False, wpe_std=0.01),
+    "gpt1-tiny": GPTConfig(**TINY, norm="post", scale_residual=False),
+    "gpt2-tiny-one-head": GPTConfig(**TINY | {"n_head": 1}),
 }
 
 # A key's bias adds the same q · b to every score of a row, which the softmax takes away again (theory.md, section 3.3).

@@ -17,6 +17,7 @@ COMMANDS = {  # name: what it does, as --help says it
     "list": "The twelve models: tier, levels, and where each stands.",
     "compare": "Run a model at every level and check that all compute the same.",
     "train": "Train a model at one level or at all of them.",
+    "convert": "A checkpoint of another library in our names, or ours in another library's.",
     "graph": "The graph behind a model's loss on the engine, as text or as a picture.",
     "profile": "Which op of a model takes how long on the engine.",
     "pictures": "What a trained model has learnt, as pictures: filters, feature maps, mistakes.",
