@@ -162,7 +162,7 @@ def is_matrix(name, parameter):
 
 ADAMW = dict(
     optimizer="adamw", optimizer_options=dict(betas=(0.9, 0.99), weight_decay=0.1, decays=is_matrix),
-    schedule=warm_up_and_cosine, clip=1.0, metrics={"bits per character": bits_per_character},
+    schedule=warm_up_and_cosine, clip=1.0, metrics={"bits_per_character": bits_per_character},
 )  # fmt: skip
 
 # What `dlfs train 09 --data …` does; pydoc comes with Python. An "epoch" is 250 steps on random windows of the text.
