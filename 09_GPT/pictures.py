@@ -7,7 +7,7 @@ import numpy as np
 from framework.curves import COLORS
 from utils.visualization import GREY, new_figure
 
-EXCERPT = 40  # characters of a text in the attention patterns
+EXCERPT = 28  # characters of a text in the attention patterns
 
 
 def attention_weights(level, x):
@@ -31,17 +31,19 @@ def attention_weights(level, x):
 
 
 def attention(level, data):
-    """For each head of each block a square: row t, dark where character t looks. Beside it, the head that looks least at the neighbour."""
-    x = data.test.x[0][:EXCERPT]
+    """For each head of each block a square over the test excerpt with the most letters: row t, dark where character t looks."""
+    is_letter = np.array([token.isalpha() for token in data.tokens])
+    excerpts = data.test.x[:, :EXCERPT]
+    x = excerpts[is_letter[excerpts].sum(axis=1).argmax()]  # (T,)
     characters = [{"\n": "↵", " ": "·"}.get(data.tokens[i], data.tokens[i]) for i in x]
     weights = attention_weights(level, x)
     L, N, T, _ = weights.shape
-    figure = new_figure(2.1 * N + 0.6, 2.25 * L + 0.7, "Where each head looks: row t, dark where character t looks")
+    figure = new_figure(2.9 * N + 0.4, 3 * L + 0.5, "Where each head looks: row t, dark where character t looks")
     for (i, n), axes in zip(np.ndindex(L, N), figure.subplots(L, N, squeeze=False).flat):
         axes.imshow(weights[i, n] ** 0.5, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(f"block {i}, head {n}", fontsize=8)
-        axes.set_xticks(range(T), characters, fontsize=4)
-        axes.set_yticks(range(T), characters, fontsize=4)
+        axes.set_title(f"block {i}, head {n}", fontsize=9)
+        axes.set_xticks(range(T), characters, fontsize=6)
+        axes.set_yticks(range(T), characters, fontsize=6)
         axes.tick_params(length=0, pad=1)
         axes.grid(False)
     return figure
@@ -57,12 +59,16 @@ def by_position(level, data):
         log_total = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)) + logits.max(-1)
         losses.append(log_total - np.take_along_axis(logits, y[..., None], axis=-1)[..., 0])
     mean = np.concatenate(losses).mean(axis=0)  # (T,)
-    figure = new_figure(7, 3.6, "The more a character has before it, the better it is predicted")
+    figure = new_figure(7, 3.6, "The test loss of each place in the window")
     axes = figure.subplots()
     axes.plot(range(1, len(mean) + 1), mean, color=COLORS[3], linewidth=1.6)
     axes.axhline(mean.mean(), color=COLORS[-1], linewidth=1, linestyle=":")
-    axes.annotate(f"mean {mean.mean():.2f}", (len(mean), mean.mean()), ha="right", va="bottom", fontsize=9)
-    axes.set(xlabel="place in the window: characters that are known", ylabel="test loss, nats", ylim=(0, None))
+    axes.annotate(f"mean {mean.mean():.2f}", (len(mean), 0.97 * mean.mean()), ha="right", va="top", fontsize=9)
+    axes.set(
+        xlabel="characters of the window that are known",
+        ylabel="test loss, nats a character",
+        ylim=(0, 1.1 * mean.max()),
+    )
     return figure
 
 
