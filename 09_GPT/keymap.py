@@ -54,7 +54,7 @@ def from_twin(state):
         name = name.removeprefix("transformer.")
         name = GPT1_NAMES.get(name, name)
         layer, _, kind = name.rpartition(".")
-        if layer.endswith("attn.c_attn"):
+        if layer.endswith("attn.c_attn") and kind in ("weight", "bias"):
             block = layer.removesuffix("attn.c_attn")
             ours |= {f"{block}{each}.{kind}": part.T for each, part in zip(QKV, np.array_split(array, 3, axis=-1))}
             continue

@@ -32,7 +32,7 @@ class Fit:
     layout: str
     state: State = field(repr=False)  # what was placed, by our names, in the model's order
     skipped: dict[str, str]  # keys of the file that are left out on purpose, and why
-    unplaced: dict[str, str]  # keys of the file that no parameter has; and the nearest of ours, or ""
+    unplaced: dict[str, str]  # keys of the file that no parameter has, and what the layout made of their names
     missing: list[str]  # our names that the file does not have
     misshapen: dict[str, tuple[Shape, Shape]]  # our names, with the shape that was expected and that of the file
 
@@ -136,14 +136,13 @@ def fit_of(
     names = {id(array): name for name, array in file.items()}  # what no reader touched is called as in the file
     placed = {name: found[name] for name, shape in expected.items() if name in found and found[name].shape == shape}
     missing = [name for name in expected if name not in found]
-    others = [name for name in found if name not in expected]
     return Fit(
         variant,
         config,
         layout,
         placed,
         skipped,
-        {names.get(id(found[name]), name): nearest(name, missing or list(expected)) for name in others},
+        {names.get(id(found[name]), name): name for name in found if name not in expected},
         missing,
         {name: (expected[name], found[name].shape) for name in expected if name in found and name not in placed},
     )
@@ -158,10 +157,6 @@ def shapes(study: Study, config: Any) -> dict[str, Shape]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def nearest(name: str, names: list[str]) -> str:
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.5)), "")
-
-
 def differences(fit: Fit, most: int = 12) -> str:
     """In words, what keeps a file from being a config's checkpoint."""
     lines = [f"{name}: expected shape {expected}, got {got}" for name, (expected, got) in fit.misshapen.items()]
@@ -173,10 +168,12 @@ def differences(fit: Fit, most: int = 12) -> str:
 
 
 def unplaced_lines(fit: Fit) -> list[str]:
-    return [
-        f"{name}: could not be placed{f'; the nearest is {close}' if close else ''}"
-        for name, close in fit.unplaced.items()
-    ]
+    """For each key that could not be placed a line, with the nearest of the names that it may have been meant for."""
+    lines = []
+    for name, read_as in fit.unplaced.items():
+        close = difflib.get_close_matches(read_as, fit.missing or list(fit.state), n=1, cutoff=0.5)
+        lines.append(f"{name}: could not be placed{f'; the nearest is {close[0]}' if close else ''}")
+    return lines
 
 
 def parameter_count(state: State) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 
 from framework.data.text import BPETokenizer, CharTokenizer
 from utils.data_loaders import TEXTS, Dataset, Split, TextDataset, check_sha256, dataset, find
+from utils.errors import DLFSError
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 PYDOC_CHARACTERS = (
@@ -47,6 +48,12 @@ def windows(data: Dataset, length: int) -> Dataset:
     To train on, a window starts at every character; to validate and test on, one starts where the last one ended, so that every
     character is predicted once. What is left at the end is left out.
     """
+
+    shortest = min(len(split) for split in (data.train, data.valid, data.test))
+    if length > shortest:
+        raise DLFSError(
+            f"{data.name}: a window of {length} is longer than the shortest split, of {shortest} characters"
+        )
 
     def cut(split: Split, step: int) -> Split:
         x, y = (np.lib.stride_tricks.sliding_window_view(part, length)[::step] for part in (split.x, split.y))
