@@ -130,6 +130,7 @@ VARIANTS = {
 
 # A key's bias adds the same q · b to every score of a row, which the softmax takes away again (theory.md, section 3.3).
 ZERO_GRADIENTS = ("h.0.attn.k_proj.bias", "h.1.attn.k_proj.bias")
+LOSS = "loss (nats)"  # the mean cross entropy a character: the figure to judge by
 TWIN = "transformers_gpt"  # transformers' GPT2LMHeadModel, and OpenAIGPTLMHeadModel
 
 
