@@ -89,7 +89,7 @@ def transformers_gpt(config):
         vocab_size=config.vocab_size, n_positions=config.block_size, n_embd=config.n_embd, n_layer=config.n_layer
     )
     rates = dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), config.dropout)
-    return twin(config_of(**sizes, **rates, n_head=config.n_head))
+    return twin(config_of(**sizes, **rates, n_head=config.n_head, bos_token_id=None, eos_token_id=None))
 
 
 def from_nanogpt(state):
