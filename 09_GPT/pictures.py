@@ -63,7 +63,7 @@ def by_position(level, data):
     axes = figure.subplots()
     axes.plot(range(1, len(mean) + 1), mean, color=COLORS[3], linewidth=1.6)
     axes.axhline(mean.mean(), color=COLORS[-1], linewidth=1, linestyle=":")
-    axes.annotate(f"mean {mean.mean():.2f}", (len(mean), 0.97 * mean.mean()), ha="right", va="top", fontsize=9)
+    axes.annotate(f"mean {mean.mean():.2f}", (len(mean), 0.88 * mean.mean()), ha="right", va="top", fontsize=9)
     axes.set(
         xlabel="characters of the window that are known",
         ylabel="test loss, nats a character",

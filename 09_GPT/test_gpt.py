@@ -417,6 +417,12 @@ def test_bits_per_character_is_the_loss_in_another_unit(build):
     assert STUDY.facts.bits_per_character(outputs, x[:, 1:]) == pytest.approx(loss / math.log(2), rel=1e-12)
 
 
+def test_the_readme_quotes_what_the_recorded_run_wrote():
+    readme = (STUDY.folder / "README.md").read_text(encoding="utf-8")
+    quoted = readme.partition("```text\n")[2].partition("```")[0]
+    assert len(quoted) > 200 and quoted in (STUDY.folder / "samples" / "shakespeare.txt").read_text(encoding="utf-8")
+
+
 # ------------------------------------------------------------------------------------------- What theory.md says
 
 

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from dlfs.convert import named_configs
 from dlfs.levels import build_level
 from dlfs.studies import find_study
 
@@ -17,15 +18,21 @@ def images(config, rng):
     return (x,), (rng.integers(0, config.num_classes, 16),)
 
 
-# name: the model, its config by the variant's name, and the batch
-WORKLOADS = {"resnet18": ("05", "resnet18", images)}
+def texts(config, rng):
+    """Twelve texts as long as the config reads them, and the tokens that follow."""
+    tokens = rng.integers(0, config.vocab_size, (12, config.block_size + 1))
+    return (tokens[:, :-1],), (tokens[:, 1:],)
+
+
+# name: the model, its config by the name that study.py gives it, and the batch
+WORKLOADS = {"resnet18": ("05", "resnet18", images), "gpt": ("09", "shakespeare", texts)}
 
 
 def sides(name):
     """{side: step} of a workload, with the first loss of each checked to agree."""
     number, variant, make_batch = WORKLOADS[name]
     study = find_study(number)
-    config = study.config(variant)
+    config = named_configs(study)[variant]
     levels = {side: build_level(study, level, config) for side, level in (("ours", "paper"), ("twin", "twin"))}
     inputs, targets = make_batch(config, np.random.default_rng(0))
     state, losses = levels["ours"].state(), {}

@@ -384,14 +384,14 @@ def build_level(
         torch = import_torch()
         try:
             keymap = study.module("keymap.py")
+            with default_dtype(torch, dtype):
+                model = getattr(keymap, study.fact("TWIN"))(config)
         except ModuleNotFoundError as error:
             missing = str(error.name).partition(".")[0]
             raise DLFSError(
                 f"the production twin needs {missing}, which is not installed: "
                 'pip install -c constraints.txt -e ".[models]"'
             ) from None
-        with default_dtype(torch, dtype):
-            model = getattr(keymap, study.fact("TWIN"))(config)
         translate = [getattr(keymap, name, identity) for name in ("to_twin", "from_twin")]
         return TensorLevel(model, torch, TITLES[level], device, *translate)
     file_of = "lowlevel" if level == "engine-lowlevel" else level

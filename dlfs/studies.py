@@ -15,6 +15,7 @@ study.py holds facts, as constants and small functions:
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
     ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
+    PUBLISHED                              {name: config} of weights that others publish: what `dlfs convert` tries, beside VARIANTS and RECIPES
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
                                            with the same forward and loss, or None where there is none. to_twin(state) and from_twin(state) in keymap.py
                                            translate a state dict, where its names differ; from_twin also takes gradients
