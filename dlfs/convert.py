@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -106,12 +107,17 @@ def named_configs(study: Study) -> dict[str, Any]:
     return {**study.fact("VARIANTS"), **recipes, **getattr(study.facts, "PUBLISHED", {})}
 
 
+def keymap(study: Study) -> ModuleType:
+    """The model's keymap.py; an empty module where no name needs translating."""
+    return study.module("keymap.py") if (study.folder / "keymap.py").exists() else ModuleType("keymap")
+
+
 def read_layouts(study: Study, state: State) -> tuple[dict[str, str], dict[str, State]]:
     """What of a file is skipped, by SKIPPED of keymap.py, and why; and the rest in our names, as each layout reads it.
 
     The layouts: ours, the twin's (from_twin), and those of LAYOUTS. A reader leaves the names as they are that it does not know.
     """
-    facts = vars(study.module("keymap.py")) if (study.folder / "keymap.py").exists() else {}
+    facts = vars(keymap(study))
     skipped = {
         name: reason
         for name in state

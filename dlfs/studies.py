@@ -18,7 +18,9 @@ study.py holds facts, as constants and small functions:
     PUBLISHED                              {name: config} of weights that others publish: what `dlfs convert` tries, beside VARIANTS and RECIPES
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
                                            with the same forward and loss, or None where there is none. to_twin(state) and from_twin(state) in keymap.py
-                                           translate a state dict, where its names differ; from_twin also takes gradients
+                                           translate a state dict, where its names differ; from_twin also takes gradients, and leaves the
+                                           names as they are that it does not know. For `dlfs convert` keymap.py may have LAYOUTS,
+                                           {name: function like from_twin}, and SKIPPED, {regular expression: why such keys are left out}
 """
 
 import importlib

@@ -51,6 +51,13 @@ def saved(model, folder, kind):
     return path
 
 
+def test_without_out_a_file_is_only_checked(capsys, tmp_path, gpt2):
+    before = {saved(gpt2, tmp_path, "pth")}
+    code, said, _ = run(capsys, tmp_path / "model.pth", "--model", "09")
+    assert code == 0 and "09_GPT, gpt2-tiny, read as twin" in said and "written" not in said
+    assert set(tmp_path.iterdir()) == before
+
+
 @pytest.mark.parametrize("kind", ["safetensors", "pth", "bin"])
 def test_a_gpt2_of_transformers(capsys, tmp_path, gpt2, kind):
     out = tmp_path / "ours.safetensors"
