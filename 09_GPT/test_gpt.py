@@ -509,7 +509,7 @@ HEADS, INTERLEAVED = (
     "x.unflatten(2, (self.config.n_head, -1))",
     "x.unflatten(2, (-1, self.config.n_head)).transpose(2, 3)",
 )
-SOFTMAX = "torch.softmax(scores.masked_fill(~past, -math.inf), dim=-1)"
+SOFTMAX = "torch.softmax(scores.masked_fill(~mask, -math.inf), dim=-1)"
 DROP = "self.config.dropout if self.training else 0.0"
 TOP_P = "(before >= top_p) & (before > 0)"
 VAR = "((x - mean) ** 2).mean(dim=-1, keepdim=True)"
@@ -530,7 +530,7 @@ MUTANTS = [
     Mutant("mask off by one under the cache", "paper", MASK, ".tril(S - T - 1)", check_cache),
     Mutant("mask as if there were no cache", "lowlevel", MASK, ".tril(0)", check_cache),
     Mutant("mask as if there were no cache", "paper", MASK, ".tril(0)", check_cache),
-    Mutant("mask after the softmax", "lowlevel", SOFTMAX, "torch.softmax(scores, dim=-1).masked_fill(~past, 0.0)", GPT2_AGREES),
+    Mutant("mask after the softmax", "lowlevel", SOFTMAX, "torch.softmax(scores, dim=-1).masked_fill(~mask, 0.0)", GPT2_AGREES),
     Mutant("softmax over the queries", "lowlevel", SOFTMAX, SOFTMAX.replace("dim=-1", "dim=-2"), GPT1_AGREES),
     Mutant("GELU by erf", "lowlevel", GELU, "torch.erf(a / math.sqrt(2))", GPT2_AGREES),
     Mutant("GELU by erf", "paper", 'approximate="tanh"', 'approximate="none"', GPT2_AGREES),
@@ -547,7 +547,7 @@ MUTANTS = [
     Mutant("unbiased variance", "lowlevel", VAR, "x.var(dim=-1, keepdim=True)", GPT2_AGREES),
     Mutant("scores not divided by √D", "lowlevel", " / math.sqrt(D)", "", GPT2_AGREES),
     Mutant("scores divided by √C", "lowlevel", "math.sqrt(D)", "math.sqrt(x.shape[2])", GPT2_AGREES),
-    Mutant("scores not divided by √D", "paper", "dropout_p=p\n        )", "dropout_p=p, scale=1.0\n        )", GPT2_AGREES),
+    Mutant("scores not divided by √D", "paper", "is_causal=T == S)", "is_causal=T == S, scale=1.0)", GPT2_AGREES),
     *both("heads interleaved", HEADS, INTERLEAVED, GPT2_AGREES),
     Mutant("no ln_f", "lowlevel", "h = self.ln_f.forward(h)", "h = h + 0 * self.ln_f.forward(h)", GPT2_AGREES),
     Mutant("no ln_f", "paper", "h = self.ln_f(h)", "h = h + 0 * self.ln_f(h)", GPT2_AGREES),

@@ -53,11 +53,9 @@ class Attention(nn.Module):
                 k, v = torch.cat((cache[0], k), dim=2), torch.cat((cache[1], v), dim=2)  # (B, N, S, D), eq. 31
             cache[:] = k, v
         T, S = q.shape[2], k.shape[2]
-        past = None if T == S else torch.ones(T, S, dtype=torch.bool, device=x.device).tril(S - T)  # (T, S), eq. 6
+        mask = None if T == S else torch.ones(T, S, dtype=torch.bool, device=x.device).tril(S - T)  # (T, S), eq. 6
         p = self.config.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=past, is_causal=T == S, dropout_p=p
-        )  # (B, N, T, D), eq. 5 to 8
+        y = F.scaled_dot_product_attention(q, k, v, mask, p, is_causal=T == S)  # (B, N, T, D), eq. 5 to 8
         y = y.transpose(1, 2).flatten(2)  # (B, T, C)
         return self.dropout(self.out_proj(y))  # eq. 9
 

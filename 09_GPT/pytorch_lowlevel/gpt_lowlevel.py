@@ -40,9 +40,8 @@ class Layer:
         self.config, self.params, self.name = config, params, name
 
     def linear(self, x, layer):  # (…, fan in)
-        return (
-            x @ self.params[f"{self.name}.{layer}.weight"].T + self.params[f"{self.name}.{layer}.bias"]
-        )  # (…, fan out)
+        weight, bias = (self.params[f"{self.name}.{layer}.{kind}"] for kind in ("weight", "bias"))
+        return x @ weight.T + bias  # (…, fan out)
 
 
 class LayerNorm(Layer):
@@ -67,8 +66,8 @@ class Attention(Layer):
             cache[:] = k, v
         T, S, D = q.shape[2], k.shape[2], q.shape[3]
         scores = q @ k.transpose(2, 3) / math.sqrt(D)  # (B, N, T, S), eq. 5
-        past = torch.ones(T, S, dtype=torch.bool, device=x.device).tril(S - T)  # (T, S), eq. 6
-        weights = torch.softmax(scores.masked_fill(~past, -math.inf), dim=-1)  # (B, N, T, S), eq. 7
+        mask = torch.ones(T, S, dtype=torch.bool, device=x.device).tril(S - T)  # (T, S), eq. 6
+        weights = torch.softmax(scores.masked_fill(~mask, -math.inf), dim=-1)  # (B, N, T, S), eq. 7
         y = dropout(weights, dropout_p) @ v  # (B, N, T, D), eq. 8
         y = y.transpose(1, 2).flatten(2)  # (B, T, C)
         return dropout(self.linear(y, "out_proj"), dropout_p)  # eq. 9
