@@ -332,7 +332,7 @@ def draw(study: Study, run: Run, histories: dict[str, list[Row]], path: Path) ->
     """The curves of all levels in one picture: training loss, and each metric on the validation set."""
     quantities = {"train_loss": f"training {study.loss_name}", "valid_loss": f"validation {study.loss_name}"}
     quantities |= {
-        key: f"validation {key.removeprefix('valid_')}"
+        key: f"validation {key.removeprefix('valid_').replace('_', ' ')}"
         for row in histories.values()
         for key in row[0]
         if key.startswith("valid_") and key not in quantities
