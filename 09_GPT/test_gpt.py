@@ -17,6 +17,7 @@ from dlfs.levels import build_level, level_names, make_optimizer
 from dlfs.studies import find_study
 from dlfs.trace import record
 from tests.mutants import Mutant, assert_caught
+from utils.data_loaders import load
 
 STUDY = find_study("09")
 GPTConfig, VARIANTS, PUBLISHED = STUDY.facts.GPTConfig, STUDY.facts.VARIANTS, STUDY.facts.PUBLISHED
@@ -401,6 +402,17 @@ def test_weight_decay_acts_on_matrices_alone(build):
     optimizer.step()
     for name, p in level.state().items():
         np.testing.assert_allclose(p, before[name] * (1 - 0.1 * 0.1 if p.ndim == 2 else 1), rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["pydoc", *(pytest.param(name, marks=pytest.mark.data) for name in ("shakespeare", "shakespeare-gpu"))]
+)
+def test_a_recipes_data_fit_its_config(name):
+    _, recipe = STUDY.recipe(name)
+    config, data = recipe["config"], STUDY.examples(recipe, load(recipe["data"]))
+    assert len(data.tokens) == config.vocab_size and data.train.x.shape[1] == data.test.x.shape[1] == config.block_size
+    loss, _ = build_level(STUDY, "engine", config).predict((data.train.x[:2],), (data.train.y[:2],))
+    assert abs(loss - math.log(config.vocab_size)) < 0.3  # at the start every character is as likely as another
 
 
 def test_the_learning_rate_of_the_recipes():

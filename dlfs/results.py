@@ -164,4 +164,10 @@ def reached(study: Study) -> list[str]:
         for figures in run["levels"].values():
             if quantity in figures:
                 found.setdefault(data_of(run), []).append(factor * figures[quantity])
-    return [f"{data} {min(values):.1f}–{max(values):.1f} {unit}" for data, values in found.items()]
+    return [f"{data} {span(values)} {unit}" for data, values in found.items()]
+
+
+def span(values: list[float]) -> str:
+    """From the smallest to the largest, as far as they differ: 97.3–97.9, or 1.90."""
+    decimals = 1 if max(values) >= 10 else 2
+    return "–".join(dict.fromkeys(f"{value:.{decimals}f}" for value in (min(values), max(values))))
