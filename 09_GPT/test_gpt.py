@@ -10,18 +10,23 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from click.testing import CliRunner
 
 import framework.nn
+from dlfs.cli import main
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names, make_optimizer
 from dlfs.studies import find_study
 from dlfs.trace import record
+from framework import serialization
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
+from utils.data_sets.text import gpt2_tokenizer
+from utils.errors import DLFSError
 
 STUDY = find_study("09")
 GPTConfig, VARIANTS, PUBLISHED = STUDY.facts.GPTConfig, STUDY.facts.VARIANTS, STUDY.facts.PUBLISHED
-KEYMAP = STUDY.module("keymap.py")
+KEYMAP, GENERATE = STUDY.module("keymap.py"), STUDY.module("generate.py")
 LEVELS = [name for name in level_names(STUDY) if name != "twin"]
 GPT2, GPT1 = VARIANTS["gpt2-tiny"], VARIANTS["gpt1-tiny"]
 
@@ -427,6 +432,74 @@ def test_bits_per_character_is_the_loss_in_another_unit(build):
     level, x = loud_level(build, GPT2), text(GPT2, 2, 9)
     loss, outputs = level.predict((x[:, :-1],), (x[:, 1:],))
     assert STUDY.facts.bits_per_character(outputs, x[:, 1:]) == pytest.approx(loss / math.log(2), rel=1e-12)
+
+
+@pytest.fixture
+def small_run(tmp_path, monkeypatch):
+    """A run of `dlfs train 09`, of a recipe that takes a second."""
+    recipe = STUDY.facts.RECIPES["pydoc"]
+    small = GPTConfig(vocab_size=97, block_size=32, n_layer=2, n_head=2, n_embd=8)
+    monkeypatch.setitem(STUDY.facts.RECIPES, "pydoc", {**recipe, "config": small, "epochs": 1, "steps_per_epoch": 3})
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "09", "--level", "engine", "--save-dir", str(tmp_path / "run")])
+    return tmp_path / "run"
+
+
+def test_a_run_writes_the_same_text_at_every_level(small_run, tmp_path):
+    texts = {
+        level: GENERATE.write(small_run, "The ", 60, top_k=20, level=level) for level in ("engine", "lowlevel", "paper")
+    }
+    assert len(set(texts.values())) == 1 and len(texts["engine"]) == 64 and texts["engine"].startswith("The ")
+    assert GENERATE.write(small_run, "The ", 60, top_k=20, seed=1) != texts["engine"]
+    with pytest.raises(DLFSError, match="--prompt: pydoc has no 'é'. Its characters: "):
+        GENERATE.write(small_run, "Thé")
+    with pytest.raises(DLFSError, match="the prompt is empty"):
+        GENERATE.write(small_run, "")
+    out = tmp_path / "written.txt"
+    done = CliRunner().invoke(GENERATE.command, [str(small_run), "--length", "5", "--prompt", "a", "--out", str(out)])
+    assert done.exit_code == 0 and done.output == out.read_text() and len(done.output) == 7
+    done = CliRunner().invoke(GENERATE.command, [str(small_run), "--prompt", "é"])
+    assert done.exit_code == 1 and done.output.startswith("Error: --prompt: pydoc has no")
+
+
+def test_pictures_of_a_run(small_run, tmp_path):
+    with pytest.raises(SystemExit, match="0"):
+        main(["pictures", "09", str(small_run), "--out", str(tmp_path / "pictures")])
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert names == {f"pydoc-{name}.png" for name in ("attention", "by-position", "positions")}
+
+
+def test_the_pictures_weights_are_those_that_attention_uses():
+    level, x = loud_level(partial(build_level, STUDY, "engine"), GPT2), text(GPT2, 1, 9)[0]
+    twin = build_level(STUDY, "twin", GPT2)
+    twin.load_state(level.state())
+    twin.model.set_attn_implementation("eager")
+    with torch.no_grad():
+        expected = twin.model.transformer(torch.from_numpy(x[None]), output_attentions=True).attentions
+    found = STUDY.module("pictures.py").attention_weights(level, x)
+    np.testing.assert_allclose(found, np.concatenate([each.numpy() for each in expected]), atol=1e-12)
+
+
+@pytest.mark.data
+def test_a_checkpoint_of_transformers_writes_with_gpt2s_tokens(tmp_path, monkeypatch):
+    small = GPTConfig(block_size=16, n_layer=1, n_head=1, n_embd=4)
+    monkeypatch.setitem(PUBLISHED, "gpt2", small)
+    twin = transformers.GPT2LMHeadModel(transformers.GPT2Config(n_positions=16, n_layer=1, n_head=1, n_embd=4)).eval()
+    for p in twin.parameters():
+        p.data.normal_(generator=torch.Generator().manual_seed(p.numel()))
+    twin.save_pretrained(tmp_path)
+    prompt = torch.tensor([[15496, 995]])  # "Hello world", by tiktoken
+    options = dict(max_new_tokens=8, do_sample=False, eos_token_id=None, pad_token_id=0)
+    expected = twin.generate(prompt, attention_mask=torch.ones_like(prompt), **options)[0].tolist()
+    found = GENERATE.write(tmp_path / "model.safetensors", "Hello world", 8, temperature=0)
+    assert found == gpt2_tokenizer().decode(expected) and found.startswith("Hello world")
+
+
+def test_tokens_that_are_not_known(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    serialization.save({name: framework.zeros(shape) for name, shape in GPT2.shapes.items()}, path)
+    with pytest.raises(DLFSError, match="it is not known which tokens gpt2-tiny was trained on"):
+        GENERATE.write(path, "a")
 
 
 def test_the_readme_quotes_what_the_recorded_run_wrote():
