@@ -116,6 +116,10 @@ def replacing(path):
         yield temporary
         if os.path.exists(path):
             shutil.copymode(path, temporary)
+        else:
+            os.chmod(
+                temporary, 0o666 & ~_umask()
+            )  # as open() makes files; safetensors makes them for their owner alone
         _to_disk(temporary, os.O_RDWR)
         os.replace(temporary, path)
     except BaseException:
@@ -124,6 +128,13 @@ def replacing(path):
         raise
     if os.name == "posix":
         _to_disk(folder, os.O_RDONLY)  # the renaming itself
+
+
+def _umask():
+    """The permissions that new files do not get; they can only be asked for by setting them."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _to_disk(path, flags):

@@ -798,6 +798,15 @@ def test_the_file_is_on_the_disk_before_it_takes_the_place(tmp_path, suffix, mon
         assert events[2:] == [("fsync", tmp_path.stat().st_ino)]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+@pytest.mark.parametrize("suffix", ["safetensors", "npz"])
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path, suffix):
+    """safetensors alone would make it for its owner's eyes."""
+    (tmp_path / "other").write_bytes(b"")
+    save({"a": np.zeros(3)}, tmp_path / f"a.{suffix}")
+    assert (tmp_path / f"a.{suffix}").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_link_is_followed_and_permissions_stay(tmp_path):
     target, link = tmp_path / "target.npz", tmp_path / "link.npz"
     save({"w": Tensor(np.zeros(3))}, target)
