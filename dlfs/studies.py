@@ -13,7 +13,8 @@ study.py holds facts, as constants and small functions:
                                            data: the data set, where the recipe's name is not that of one; training_batch: its own
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
-    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
+    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics, where a variant has them
+    LOUD                                   by how much `compare` enlarges the initial matrices, where 5 times makes ten steps chaotic
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
                                            with the same forward and loss, or None where there is none. to_twin(state) and from_twin(state) in keymap.py
                                            translate a state dict, where its names differ; from_twin also takes gradients
