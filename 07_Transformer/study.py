@@ -6,6 +6,10 @@ import numpy as np
 
 from utils.data_sets.translation import BOS, EOS, PAD
 
+from .scores import beam_bleu, bleu, exact_match
+
+__all__ = ["BOS", "EOS", "PAD", "TransformerConfig"]
+
 NAME = "Transformer"
 TIER = 3
 PREREQUISITES = ("06",)
@@ -147,6 +151,11 @@ def token_accuracy(outputs, labels):
     return float((outputs[0].argmax(axis=-1) == labels)[present].mean())
 
 
+def lengths(split):
+    """How long each pair is, by which pairs are put into batches: (N,)"""
+    return (split.x != PAD).sum(axis=1) + (split.y != PAD).sum(axis=1)
+
+
 def noam(d_model, warmup_steps):
     """The paper's learning rate, eq. 23: it rises for warmup_steps, then falls as 1/√step. As Plan.schedule, beside lr=1."""
 
@@ -158,5 +167,18 @@ def noam(d_model, warmup_steps):
 
 
 ADAM = dict(betas=(0.9, 0.98), eps=1e-9)
-RECIPES = {}
-__all__ = ["BOS", "EOS", "PAD"]
+
+# What `dlfs train 07 --data …` does; the first is generated and needs no download. lr multiplies the paper's schedule.
+RECIPES = {
+    "dates": dict(
+        config=TransformerConfig(62, d_model=64, num_layers=2, num_heads=4, d_ff=128, dropout=0.0),
+        epochs=6, batch_size=100, lr=1.0, optimizer="adam", optimizer_options=ADAM, schedule=noam(64, 400),
+        metrics={"token_accuracy": token_accuracy}, final_metrics={"accuracy": exact_match},
+    ),
+    "multi30k": dict(
+        config=TransformerConfig(4_000, d_model=128, num_layers=3, num_heads=4, d_ff=512, dropout=0.1),
+        epochs=20, batch_size=64, lr=1.0, optimizer="adam", optimizer_options=ADAM, schedule=noam(128, 1500),
+        metrics={"token_accuracy": token_accuracy}, final_metrics={"bleu": bleu, "bleu_of_beams": beam_bleu},
+        lengths=lengths, evaluation_batch_size=200,
+    ),
+}  # fmt: skip

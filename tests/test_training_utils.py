@@ -217,7 +217,7 @@ def test_rows_hold_losses_and_metrics_of_the_right_splits(tmp_path):
 
 def test_evaluation_in_batches_is_the_mean_over_the_examples():
     learner, split = Mean(), dataset(50).train
-    whole, parts = (evaluate(learner, split, PLAN, "x", batch_size=size) for size in (50, 7))
+    whole, parts = (evaluate(learner, split, replace(PLAN, evaluation_batch_size=size), "x") for size in (50, 7))
     assert whole == pytest.approx(parts, rel=1e-12)
 
 
