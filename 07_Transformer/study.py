@@ -157,7 +157,7 @@ def lengths(split):
 
 
 def noam(d_model, warmup_steps):
-    """The paper's learning rate, eq. 23: it rises for warmup_steps, then falls as 1/√step. As Plan.schedule, beside lr=1."""
+    """The paper's learning rate, eq. 31: it rises for warmup_steps, then falls as 1/√step. As Plan.schedule, beside lr=1."""
 
     def schedule(step, steps):
         step = step + 1  # of the step that is to be made, counted from 1

@@ -256,7 +256,7 @@ class Transformer:
             tgt = torch.tensor(beams, device=src.device)  # (K, length)
             logits = self.project(self.decode(tgt, memory.expand(len(beams), -1, -1), mask)[:, -1])  # (K, V)
             log_probs = logits - torch.logsumexp(logits, dim=-1, keepdim=True)
-            totals = log_probs + torch.tensor(scores, device=src.device)[:, None]  # eq. 24
+            totals = log_probs + torch.tensor(scores, device=src.device)[:, None]  # eq. 33
             best = totals.flatten().topk(min(2 * beam_size, totals.numel()))  # half of them may be ends: K others are left
             beams_before, beams, scores = beams, [], []
             for score, index in zip(best.values.tolist(), best.indices.tolist()):
@@ -266,7 +266,7 @@ class Transformer:
                 elif len(beams) < beam_size:
                     beams.append([*tokens, token])
                     scores.append(score)
-            # log P only falls as a beam grows; so no beam can come to more than this
+            # log P only falls as a beam grows; so no beam can come to more than this, eq. 35
             bound = max(scores) / length_penalty(longest, alpha)
             if finished and max(finished)[0] >= bound:
                 break
@@ -277,4 +277,4 @@ class Transformer:
 
 def length_penalty(length, alpha):
     """What log P is divided by, so that a long translation is not worse for its length alone (Wu et al. 2016)."""
-    return ((5 + length) / 6) ** alpha  # eq. 25
+    return ((5 + length) / 6) ** alpha  # eq. 34
