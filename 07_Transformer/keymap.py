@@ -1,11 +1,11 @@
 """The production twin: torch.nn.Transformer, with the embedding, the positions and the loss around it that it leaves to its user.
 
 Where the two deviate:
-    nn.Transformer puts one more LayerNorm behind each stack, a habit of pre-norm networks: the twin has none there.
+    nn.Transformer puts one more LayerNorm behind each stack, a habit of pre-norm networks: the twin hands it stacks with none.
     It fuses W^Q, W^K and W^V into in_proj_weight (3d, d): here they are put together, and taken apart again.
     Its bias=False would take the biases of linear1, linear2 and the norms as well: without attention_bias only those of attention go.
     It calls the cross-attention multihead_attn.
-    In evaluation its encoder packs the sentences without their padding (a nested tensor), for which attention must have biases: not here.
+    In evaluation its encoder would pack the sentences without their padding (a nested tensor), for which attention must have biases.
 """
 
 import math
@@ -24,11 +24,17 @@ class TorchTransformer(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        d, N = config.d_model, config.num_layers
+        d, h, N = config.d_model, config.num_heads, config.num_layers
         self.embedding = nn.Embedding(config.vocab_size, d)
-        self.transformer = nn.Transformer(d, config.num_heads, N, N, config.d_ff, config.dropout, batch_first=True)
-        self.transformer.encoder.norm = self.transformer.decoder.norm = None
-        self.transformer.encoder.use_nested_tensor = False
+        encoder, decoder = (
+            layer(d, h, config.d_ff, config.dropout, batch_first=True)
+            for layer in (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+        )
+        self.transformer = nn.Transformer(
+            d, h, batch_first=True,
+            custom_encoder=nn.TransformerEncoder(encoder, N, norm=None, enable_nested_tensor=False),
+            custom_decoder=nn.TransformerDecoder(decoder, N, norm=None),
+        )  # fmt: skip
         if not config.attention_bias:
             for module in self.modules():
                 if isinstance(module, nn.MultiheadAttention):

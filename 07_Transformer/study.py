@@ -34,7 +34,9 @@ class TransformerConfig:
     d_ff: int = 2048
     dropout: float = 0.1  # of every sublayer's output, and of the embeddings with their positions
     label_smoothing: float = 0.1  # ε_ls
-    attention_bias: bool = False  # biases in the four projections of attention, as torch.nn has them; the paper writes none
+    attention_bias: bool = (
+        False  # biases in the four projections of attention, as torch.nn has them; the paper writes none
+    )
     positions: str = "interleaved"  # sin and cos take turns, as in the paper; or "concatenated", as in tensor2tensor
 
     def __post_init__(self):
@@ -48,7 +50,9 @@ class TransformerConfig:
             )
         for name in ("dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"TransformerConfig: {name} is at least 0 and less than 1, got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"TransformerConfig: {name} is at least 0 and less than 1, got {getattr(self, name)!r}"
+                )
         if self.positions not in ("interleaved", "concatenated"):
             raise ValueError(f"TransformerConfig: positions is interleaved or concatenated, got {self.positions!r}")
 
@@ -80,15 +84,15 @@ class TransformerConfig:
                 f"Transformer.forward: expected as many tgt as src, got {tgt.shape[0]} and {src.shape[0]} sequences"
             )
         if not bool((src != PAD).any(1).all()):
-            raise ValueError(f"Transformer.forward: expected a token in every src sequence, got one of {PAD}, <pad>, alone")
+            raise ValueError(
+                f"Transformer.forward: expected a token in every src sequence, got one of {PAD}, <pad>, alone"
+            )
 
     def check_labels(self, labels, tgt):
         """Refuse labels that are not token ids of tgt's shape (B, T), or padding alone."""
         check_tokens("Transformer.loss", "labels", labels, self.vocab_size)
         if tuple(labels.shape) != tuple(tgt.shape):
-            raise ValueError(
-                f"Transformer.loss: expected labels {tuple(tgt.shape)}, as tgt, got {tuple(labels.shape)}"
-            )
+            raise ValueError(f"Transformer.loss: expected labels {tuple(tgt.shape)}, as tgt, got {tuple(labels.shape)}")
         if not bool((labels != PAD).any()):
             raise ValueError(f"Transformer.loss: expected at least one label that is not {PAD}, <pad>")
 
@@ -96,7 +100,9 @@ class TransformerConfig:
 def check_tokens(where, name, tokens, vocab_size):
     dtype = str(tokens.dtype).removeprefix("torch.")
     if len(tokens.shape) != 2 or 0 in tokens.shape:
-        raise ValueError(f"{where}: expected {name} of shape (B, T), at least one token each, got {tuple(tokens.shape)}")
+        raise ValueError(
+            f"{where}: expected {name} of shape (B, T), at least one token each, got {tuple(tokens.shape)}"
+        )
     if dtype != "int64":
         raise TypeError(f"{where}: expected {name} of int64, got {dtype}")
     lowest, highest = int(tokens.min()), int(tokens.max())
@@ -120,7 +126,9 @@ VARIANTS = {
 
 # The same number added to all scores of a row leaves their softmax as it is; that is all that a key's bias does.
 ZERO_GRADIENTS = tuple(name for name in VARIANTS["attention-bias"].shapes if name.endswith("k_proj.bias"))
-LOUD = 2  # Glorot's matrices are large already: at 5 times the size every softmax is saturated, and ten steps are chaotic
+LOUD = (
+    2  # Glorot's matrices are large already: at 5 times the size every softmax is saturated, and ten steps are chaotic
+)
 TWIN = "torch_transformer"
 
 
@@ -128,7 +136,9 @@ def example_batch(config, rng):
     """One batch for `compare`: the inputs of forward, and what loss takes besides. No two sequences are equally long."""
     B, S, T = 4, 7, 6
     x, y = (rng.integers(PAD + 1, config.vocab_size, (B, length)) for length in (S, T))
-    for row, (source, target) in enumerate(zip(rng.permutation(np.arange(S - B, S)), rng.permutation(np.arange(T - B, T)))):
+    for row, (source, target) in enumerate(
+        zip(rng.permutation(np.arange(S - B, S)), rng.permutation(np.arange(T - B, T)))
+    ):
         x[row, source + 1 :] = PAD
         y[row, target + 1 :] = PAD
     return training_batch(config, x, y, rng)
@@ -172,8 +182,8 @@ ADAM = dict(betas=(0.9, 0.98), eps=1e-9)
 RECIPES = {
     "dates": dict(
         config=TransformerConfig(62, d_model=64, num_layers=2, num_heads=4, d_ff=128, dropout=0.0),
-        epochs=6, batch_size=100, lr=1.0, optimizer="adam", optimizer_options=ADAM, schedule=noam(64, 400),
-        metrics={"token_accuracy": token_accuracy}, final_metrics={"accuracy": exact_match},
+        epochs=8, batch_size=50, lr=1.0, optimizer="adam", optimizer_options=ADAM, schedule=noam(64, 400),
+        metrics={"token_accuracy": token_accuracy}, final_metrics={"accuracy": exact_match}, lengths=lengths,
     ),
     "multi30k": dict(
         config=TransformerConfig(4_000, d_model=128, num_layers=3, num_heads=4, d_ff=512, dropout=0.1),

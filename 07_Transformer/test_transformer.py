@@ -83,7 +83,9 @@ def check_padding(build):
         s = int((src[i] != PAD).sum())
         alone = (src[[i], :s], tgt[[i], :count]), (labels[[i], :count],)
         loss, (logits,) = level.predict(*alone)
-        np.testing.assert_allclose(narrow.outputs[0][i, :count], logits[0], rtol=1e-9, atol=1e-11, err_msg=f"sentence {i}")
+        np.testing.assert_allclose(
+            narrow.outputs[0][i, :count], logits[0], rtol=1e-9, atol=1e-11, err_msg=f"sentence {i}"
+        )
         losses.append(loss)
     assert narrow.loss == pytest.approx(np.average(losses, weights=counts), rel=1e-9)
 
@@ -150,7 +152,9 @@ def check_loss(build):
         inputs, (labels,) = batch(config)
         loss, (logits,) = level.predict(inputs, (labels,))
         probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-        wanted = (1 - config.label_smoothing) * np.eye(config.vocab_size)[labels] + config.label_smoothing / config.vocab_size
+        wanted = (1 - config.label_smoothing) * np.eye(config.vocab_size)[
+            labels
+        ] + config.label_smoothing / config.vocab_size
         cross_entropy = -(wanted * np.log(probs)).sum(axis=-1)  # (B, T)
         assert loss == pytest.approx(cross_entropy[labels != PAD].mean(), rel=1e-9)
 
@@ -413,7 +417,11 @@ def test_bleu_is_100_for_the_references_themselves():
     [
         (dict(src=np.zeros((4, 5))), TypeError, r"expected src of int64, got float64"),
         (dict(src=np.ones(5, dtype=np.int64)), ValueError, r"expected src of shape \(B, T\), .*, got \(5,\)"),
-        (dict(tgt=np.ones((4, 0), dtype=np.int64)), ValueError, r"expected tgt .* at least one token each, got \(4, 0\)"),
+        (
+            dict(tgt=np.ones((4, 0), dtype=np.int64)),
+            ValueError,
+            r"expected tgt .* at least one token each, got \(4, 0\)",
+        ),
         (dict(tgt=np.ones((3, 5), dtype=np.int64)), ValueError, r"expected as many tgt as src, got 3 and 4 sequences"),
         (dict(src=np.full((4, 5), 20)), ValueError, r"expected src in 0\.\.19, got 20\.\.20"),
         (dict(src=np.zeros((4, 5), dtype=np.int64)), ValueError, r"expected a token in every src sequence"),
@@ -504,7 +512,12 @@ def test_what_theory_says_of_gradients():
     np.testing.assert_allclose(dk, dA.T @ q / math.sqrt(d_k))  # eq. 22
     np.testing.assert_allclose(dk.sum(axis=0), 0, atol=1e-14)  # eq. 23
 
-    z, gamma, beta, dy = rng.standard_normal((T, 8)), rng.standard_normal(8), rng.standard_normal(8), rng.standard_normal((T, 8))
+    z, gamma, beta, dy = (
+        rng.standard_normal((T, 8)),
+        rng.standard_normal(8),
+        rng.standard_normal(8),
+        rng.standard_normal((T, 8)),
+    )
 
     def layer_norm(z, gamma, beta):
         return LOWLEVEL.Layer(None, {"x.norm.weight": gamma, "x.norm.bias": beta}, "x").layer_norm("norm", z)
@@ -538,18 +551,18 @@ def test_the_loss_cannot_fall_below_the_entropy_of_its_labels():
 
 # --------------------------------------------------------------------------------------------------------- Mutants
 
-L2_POST = '''        gathered, _ = self.self_attn.forward(x, x, mask)
+L2_POST = """        gathered, _ = self.self_attn.forward(x, x, mask)
         x = self.layer_norm("norm1", x + dropout(gathered, p, training))  # eq. 10
-        ff ='''
-L2_PRE = '''        y = self.layer_norm("norm1", x)
+        ff ="""
+L2_PRE = """        y = self.layer_norm("norm1", x)
         x = x + dropout(self.self_attn.forward(y, y, mask)[0], p, training)
-        ff ='''
-L3_POST = '''        gathered, _ = self.self_attn(x, x, mask)
+        ff ="""
+L3_POST = """        gathered, _ = self.self_attn(x, x, mask)
         x = self.norm1(x + self.dropout(gathered))  # eq. 10
-        ff ='''
-L3_PRE = '''        y = self.norm1(x)
+        ff ="""
+L3_PRE = """        y = self.norm1(x)
         x = x + self.dropout(self.self_attn(y, y, mask)[0])
-        ff ='''
+        ff ="""
 BIASED = "variance = ((x - mean) ** 2).mean(dim=-1, keepdim=True)"
 ROOT, NO_ROOT = "torch.sqrt(variance + 1e-5)", "(torch.sqrt(variance) + 1e-5)"
 RESIDUAL_L3 = "self.norm3(x + self.dropout(ff))"
@@ -601,7 +614,8 @@ MUTANTS = [
     Mutant("no smoothing", "paper", ", label_smoothing=self.config.label_smoothing", "", check_loss),
     Mutant("untied", "paper", TIED, f"        self.out = nn.Linear(config.d_model, config.vocab_size)\n{TIED}", check_tying),
     Mutant("logits teach the embedding nothing", "paper", "F.linear(x, self.embedding.weight)", "F.linear(x, self.embedding.weight.detach())", check_tying),
-    Mutant("logits teach the embedding nothing", "lowlevel", 'x @ self.params["embedding.weight"].T', 'x @ self.params["embedding.weight"].detach().T', check_tying),
+    Mutant("logits teach the embedding nothing", "lowlevel", 'x @ self.params["embedding.weight"].T',
+           'x @ self.params["embedding.weight"].detach().T', check_tying),
     Mutant("dropout in evaluation", "lowlevel", "if not training or p == 0", "if p == 0", check_dropout),
     Mutant("dropout without its scale", "lowlevel", ">= p) / (1 - p)", ">= p)", check_dropout),
     Mutant("no dropout of the embeddings", "paper", "self.dropout(x + sinusoids", "(x + sinusoids", check_dropout),
@@ -610,7 +624,8 @@ MUTANTS = [
     Mutant("Glorot for each projection by itself", "paper", "math.sqrt(0.5) if in_proj else 1.0", "1.0", check_initialisation),
     Mutant("He for Glorot", "lowlevel", "(shape[0] + shape[1])", "shape[1]", check_initialisation),
     *both("greedy search goes on behind </s>", ".masked_fill(finished, PAD)", "", check_greedy),
-    *both("greedy search without the source's mask", "memory = self.encode(src, mask)\n        tgt", "memory = self.encode(src, mask | True)\n        tgt", check_greedy),
+    *both("greedy search without the source's mask", "memory = self.encode(src, mask)\n        tgt",
+          "memory = self.encode(src, mask | True)\n        tgt", check_greedy),
     *both("no length penalty", "((5 + length) / 6) ** alpha", "1.0", check_beam_search),
     *both("penalty of the length before </s>", FINISHED, FINISHED.replace("length_penalty(length,", "length_penalty(length - 1,"), check_beam_search),
     *both("beams forget what led to them", "+ torch.tensor(scores, device=src.device)[:, None]", "", check_beam_search),

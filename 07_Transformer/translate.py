@@ -1,8 +1,8 @@
 """What a run of `dlfs train 07` has learnt to translate: your own sentences, or the whole test set with its score.
 
-    python -m 07_Transformer.translate RUN "Zwei Hunde spielen im Schnee ."     # by beam search
-    python -m 07_Transformer.translate RUN --greedy                             # the test set: BLEU, or the share that is exact
-    python -m 07_Transformer.translate RUN --beam 10 --alpha 1.0 --show 20
+python -m 07_Transformer.translate RUN "Zwei Hunde spielen im Schnee ."     # by beam search
+python -m 07_Transformer.translate RUN --greedy                             # the test set: BLEU, or the share that is exact
+python -m 07_Transformer.translate RUN --beam 10 --alpha 1.0 --show 20
 """
 
 from pathlib import Path

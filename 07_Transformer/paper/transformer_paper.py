@@ -218,7 +218,9 @@ class Transformer(nn.Module):
             tgt = torch.tensor(beams, device=src.device)  # (K, length)
             logits = self.project(self.decode(tgt, memory.expand(len(beams), -1, -1), mask)[:, -1])  # (K, V)
             totals = torch.log_softmax(logits, dim=-1) + torch.tensor(scores, device=src.device)[:, None]  # eq. 33
-            best = totals.flatten().topk(min(2 * beam_size, totals.numel()))  # half of them may be ends: K others are left
+            best = totals.flatten().topk(
+                min(2 * beam_size, totals.numel())
+            )  # half of them may be ends: K others are left
             beams_before, beams, scores = beams, [], []
             for score, index in zip(best.values.tolist(), best.indices.tolist()):
                 tokens, token = beams_before[index // V], index % V

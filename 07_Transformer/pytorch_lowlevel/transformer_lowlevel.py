@@ -81,7 +81,8 @@ class Layer:
         mean = x.mean(dim=-1, keepdim=True)  # (…, 1)
         variance = ((x - mean) ** 2).mean(dim=-1, keepdim=True)  # (…, 1): divided by d, not by d - 1
         normalised = (x - mean) / torch.sqrt(variance + 1e-5)  # (…, d)
-        return normalised * self.params[f"{self.prefix}.{name}.weight"] + self.params[f"{self.prefix}.{name}.bias"]  # eq. 10
+        gamma, beta = (self.params[f"{self.prefix}.{name}.{kind}"] for kind in ("weight", "bias"))
+        return gamma * normalised + beta  # (…, d), eq. 10
 
 
 def dropout(x, p, training):
@@ -172,7 +173,9 @@ class Transformer:
 
     def embed(self, tokens):  # (B, T)
         x = self.params["embedding.weight"][tokens] * math.sqrt(self.config.d_model)  # (B, T, d), eq. 11
-        return dropout(x + sinusoids(tokens.shape[1], self.config, like=x), self.config.dropout, self.training)  # eq. 13
+        return dropout(
+            x + sinusoids(tokens.shape[1], self.config, like=x), self.config.dropout, self.training
+        )  # eq. 13
 
     def project(self, x):  # (…, d)
         return x @ self.params["embedding.weight"].T  # (…, V), eq. 14
@@ -257,7 +260,9 @@ class Transformer:
             logits = self.project(self.decode(tgt, memory.expand(len(beams), -1, -1), mask)[:, -1])  # (K, V)
             log_probs = logits - torch.logsumexp(logits, dim=-1, keepdim=True)
             totals = log_probs + torch.tensor(scores, device=src.device)[:, None]  # eq. 33
-            best = totals.flatten().topk(min(2 * beam_size, totals.numel()))  # half of them may be ends: K others are left
+            best = totals.flatten().topk(
+                min(2 * beam_size, totals.numel())
+            )  # half of them may be ends: K others are left
             beams_before, beams, scores = beams, [], []
             for score, index in zip(best.values.tolist(), best.indices.tolist()):
                 tokens, token = beams_before[index // V], index % V

@@ -92,7 +92,9 @@ def dates() -> TranslationDataset:
     for name, choice in parts.items():
         chosen = [FIRST_DAY + timedelta(days=int(day)) for day in rng.choice(choice, sizes[name])]
         forms = [date_forms(day) for day in chosen]
-        pairs[name] = [(all_forms[rng.integers(len(all_forms))], day.isoformat()) for all_forms, day in zip(forms, chosen)]
+        pairs[name] = [
+            (all_forms[rng.integers(len(all_forms))], day.isoformat()) for all_forms, day in zip(forms, chosen)
+        ]
     characters = {form for month in range(1, 13) for day in range(1, 29) for form in date_forms(date(2000, month, day))}
     tokenizer = CharTokenizer.train(sorted(characters))
     longest = max(len(form) for examples in pairs.values() for form, _ in examples)
@@ -107,12 +109,12 @@ def dates() -> TranslationDataset:
         )
         for examples in pairs.values()
     ]
-    return TranslationDataset("dates", *splits, tokenizer)
+    return TranslationDataset("dates", splits[0], splits[1], splits[2], tokenizer)
 
 
 # ----------------------------------------------------------------------------------------------------- Multi30k
 
-MULTI30K_URL = "https://raw.githubusercontent.com/multi30k/dataset/a3d2e0d26b/data/task1/raw/"
+MULTI30K_URL = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
 MULTI30K_FILES = {  # file: its sha256
     "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
     "train.en.gz": "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
@@ -144,7 +146,7 @@ def multi30k() -> TranslationDataset:
         tokenizer = BPETokenizer({token: i for i, token in enumerate(tokens)}, merges, special_tokens=())
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise DLFSError(f"{path} is damaged ({error}). Delete it to have it made again") from None
-    return TranslationDataset("multi30k", *splits, tokenizer)
+    return TranslationDataset("multi30k", splits[0], splits[1], splits[2], tokenizer)
 
 
 def encode_multi30k() -> bytes:
@@ -173,7 +175,9 @@ def multi30k_texts() -> dict[str, list[str]]:
         path = find("multi30k", name, url=MULTI30K_URL + name, sha256=sha256)
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise DLFSError(f"{path} is not the original: delete it to have it fetched again. Works offline: --data dates")
+            raise DLFSError(
+                f"{path} is not the original: delete it to have it fetched again. Works offline: --data dates"
+            )
         sentences = gzip.decompress(content).decode("utf-8").split("\n")[:-1]
         texts[name.removesuffix(".gz")] = [sentence.strip() for sentence in sentences]
     return texts
