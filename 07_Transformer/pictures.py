@@ -45,7 +45,7 @@ def attention(name):
         heads = found[0][1][-1]  # (h, T, S)
         columns = max(len(found), len(heads))
         figure = new_figure(
-            4.2 * columns, 9, "Where the decoder looks for each token that it writes (rows) in the source (columns)"
+            3.6 * columns, 8, "Where the decoder looks for each token that it writes (rows) in the source (columns)"
         )
         above, below = figure.subfigures(2, 1, hspace=0.03)
         for axes, ((source, target), weights) in zip(above.subplots(1, len(found), squeeze=False)[0], found):
