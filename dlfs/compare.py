@@ -116,7 +116,8 @@ def starts(study: Study, config: Any, seed: int = 0) -> list[Start]:
     state = {name: as_float64(array) for name, array in level.state().items()}
     batch = study.fact("example_batch")(config, np.random.default_rng(seed))
     inputs, targets = (tuple(as_float64(array) for array in arrays) for arrays in batch)
-    louder = loud(state, level.parameter_names(), np.random.default_rng(seed + 1))
+    factor = getattr(study.facts, "LOUD", 5)
+    louder = loud(state, level.parameter_names(), np.random.default_rng(seed + 1), factor)
     return [Start("initial", state, inputs, targets), Start("loud", louder, inputs, targets)]
 
 
@@ -125,8 +126,8 @@ def as_float64(array: Any) -> np.ndarray:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def loud(state: State, parameters: Iterable[str], rng: np.random.Generator) -> State:
-    """Weights at which mistakes cannot hide: matrices five times as large, biases away from 0 and γ away from 1.
+def loud(state: State, parameters: Iterable[str], rng: np.random.Generator, factor: float = 5) -> State:
+    """Weights at which mistakes cannot hide: matrices `factor` times as large, biases away from 0 and γ away from 1.
 
     A matrix that starts as a constant, as a head of zeros does, is drawn at random. Running statistics get values too.
     """
@@ -134,7 +135,7 @@ def loud(state: State, parameters: Iterable[str], rng: np.random.Generator) -> S
     for name, array in state.items():
         noise = rng.standard_normal(array.shape)
         if name in parameters and array.ndim >= 2:
-            result[name] = 5 * array if np.ptp(array) else 0.1 * noise
+            result[name] = factor * array if np.ptp(array) else 0.1 * noise
         elif name in parameters or name.endswith("running_mean"):
             result[name] = array + 0.3 * noise
         elif name.endswith("running_var"):
@@ -160,7 +161,7 @@ def compare_levels(levels: Mapping[str, Level], start: Start, zero_gradients: It
     ]
     gradients = [m.gradients for m in measured.values()]
     silent = [n for n in gradients[0] if n not in zero_gradients and not any(np.any(g.get(n, 0)) for g in gradients)]
-    noisy = [n for n in zero_gradients if any(largest(g[n]) > BOUND * largest(*g.values()) for g in gradients)]
+    noisy = [n for n in zero_gradients if any(largest(g.get(n, 0)) > BOUND * largest(*g.values()) for g in gradients)]
     return Comparison(start.weights, {name: level.title for name, level in levels.items()}, pairs, silent, noisy)
 
 

@@ -9,12 +9,14 @@ study.py holds facts, as constants and small functions:
     example_batch(config, rng)             -> (inputs, targets), tuples of arrays: model.forward(*inputs), model.loss(*inputs, *targets)
     RECIPES                                {name: recipe}: what `train` does; the first needs no download. A recipe is a dict:
                                            config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
-                                           schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}: see training_utils.Plan;
+                                           schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}, lengths(split),
+                                           final_metrics {name: function(level, data set)}, evaluation_batch_size: see training_utils.Plan;
                                            data: the data set, where the recipe's name is not that of one; training_batch: its own
     examples(config, data)                 -> the data set as the config reads it, such as a text in windows of its length; by default as it is
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
-    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics
+    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics, where a variant has them
+    LOUD                                   by how much `compare` enlarges the initial matrices, where 5 times makes ten steps chaotic
     PUBLISHED                              {name: config} of weights that others publish: what `dlfs convert` tries, beside VARIANTS and RECIPES
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
                                            with the same forward and loss, or None where there is none. to_twin(state) and from_twin(state) in keymap.py

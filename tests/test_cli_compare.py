@@ -142,6 +142,11 @@ def test_a_gradient_said_to_be_zero_must_be():
     assert comparison.noisy == ["b"] and not comparison.ok
 
 
+def test_a_name_said_to_be_zero_that_this_variant_lacks_is_passed_over():
+    levels = {name: HandLevel(Line("silent")) for name in "ab"}
+    assert compare_levels(levels, start("loud"), zero_gradients=["b", "k_proj.bias"]).ok
+
+
 # ----------------------------------------------------------------------------------------------- The measure
 
 
@@ -188,6 +193,17 @@ def test_loud_weights_are_loud():
     assert result["norm.running_var"].min() > 0
     for name in ("norm.num_batches_tracked", "mask"):
         np.testing.assert_array_equal(result[name], state[name])
+    quieter = loud(state, parameters, np.random.default_rng(1), factor=2)
+    np.testing.assert_array_equal(quieter["fc.weight"], 2 * state["fc.weight"])
+    np.testing.assert_array_equal(quieter["fc.bias"], result["fc.bias"])
+
+
+def test_a_study_may_say_how_loud_its_weights_may_be():
+    study = find_study("07")
+    config = study.config("paper")
+    quiet, louder = starts(study, config)
+    name = "encoder.0.linear1.weight"
+    np.testing.assert_array_equal(louder.state[name], study.fact("LOUD") * quiet.state[name])
 
 
 # ---------------------------------------------------------------------------------------------------- The MLP

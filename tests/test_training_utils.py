@@ -104,6 +104,48 @@ def test_batches_go_on_where_they_were_left(given):
     assert third.state_dict()["rng"] is None and len(third) == 7
 
 
+def test_batches_of_examples_about_equally_long():
+    """Every example once an epoch, in batches whose lengths hardly differ; the order is a function of seed and epoch, resumed or not."""
+    rng = np.random.default_rng(0)
+    split = Split(rng.integers(1, 50, (997, 1)), np.arange(997))
+    plan = replace(PLAN, lengths=lambda split: split.x[:, 0])
+
+    def epoch(plan, number):
+        found = batches(plan, number, split)
+        assert [len(y) for _, (y,) in found] == [8] * 124 + [5]
+        assert sorted(int(y) for _, (ys,) in found for y in ys) == list(range(997))
+        return [x[:, 0] for (x,), _ in found]
+
+    first = epoch(plan, 1)
+    assert np.mean([np.ptp(x) for x in first]) < 1.5 < 30 < np.mean([np.ptp(x) for x in epoch(PLAN, 1)])
+    places = [int(x[0]) for x in first]
+    assert places != sorted(places), "long batches come among short ones"
+    assert str(first) == str(epoch(plan, 1)) != str(epoch(plan, 2))
+    loader = TrainingBatches(split, plan)
+    begun = iter(loader)
+    given = [next(begun)[0][0][:, 0] for _ in range(50)]
+    rest = TrainingBatches(split, plan)
+    rest.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    assert str(given + [x[:, 0] for (x,), _ in rest]) == str(first)
+
+
+def test_final_metrics_are_of_the_test_set_in_the_last_row_alone(tmp_path):
+    seen = []
+
+    def largest(learner, data):
+        seen.append(learner.weight.numpy(force=True).copy())
+        return float(data.test.x.max())
+
+    learner, data = Mean(), dataset()
+    rows = train(learner, data, replace(PLAN, final_metrics={"largest": largest}), tmp_path)
+    assert (
+        [row["test_largest"] for row in rows if "test_largest" in row]
+        == [data.test.x.max()]
+        == [rows[-1]["test_largest"]]
+    )
+    assert len(seen) == 1 and np.array_equal(seen[0], learner.weight.numpy(force=True))
+
+
 def test_two_learners_see_the_same_batches(tmp_path):
     learners = [Mean(), Mean()]
     for number, learner in enumerate(learners):
@@ -217,7 +259,7 @@ def test_rows_hold_losses_and_metrics_of_the_right_splits(tmp_path):
 
 def test_evaluation_in_batches_is_the_mean_over_the_examples():
     learner, split = Mean(), dataset(50).train
-    whole, parts = (evaluate(learner, split, PLAN, "x", batch_size=size) for size in (50, 7))
+    whole, parts = (evaluate(learner, split, replace(PLAN, evaluation_batch_size=size), "x") for size in (50, 7))
     assert whole == pytest.approx(parts, rel=1e-12)
 
 

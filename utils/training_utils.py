@@ -40,6 +40,7 @@ Arrays = tuple[np.ndarray, ...]
 State = dict[str, np.ndarray]
 Row = dict[str, float]
 Metric = Callable[..., float]  # (outputs, *targets) -> the mean over the batch
+FinalMetric = Callable[["Learner", Dataset], float]
 
 
 class Learner(Protocol):
@@ -97,6 +98,11 @@ class Plan:
     steps_per_epoch: int | None = (
         None  # an "epoch" is so many steps on a random part of the examples; None: all of them
     )
+    # the examples' lengths (N,): batches are then of examples about equally long, so that little of them is padding
+    lengths: Callable[[Split], np.ndarray] | None = None
+    # what is too slow to watch, such as a search: computed once, of data.test, when the training is over
+    final_metrics: Mapping[str, FinalMetric] = field(default_factory=dict)
+    evaluation_batch_size: int = 1000
     # as the Trainer's arguments of these names
     accumulate: int = 1
     clip: float | None = None
@@ -133,7 +139,8 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, callbacks: 
     except checkpoint.UnreadableFile as error:
         raise DLFSError(f"{error}. Delete it to begin anew") from None
     learner.load_state_dict(trainer.result())
-    rows.append({"epoch": trainer.epoch, "step": trainer.step, **evaluate(learner, data.test, plan, "test")})
+    figures = evaluate(learner, data.test, plan, "test") | final_figures(learner, data, plan)
+    rows.append({"epoch": trainer.epoch, "step": trainer.step, **figures})
     write_log(folder, rows)
     return rows
 
@@ -182,6 +189,8 @@ class TrainingBatches:
             self.epoch, self.given = self.epoch + 1, 0
         rng = np.random.default_rng((self.plan.seed, self.epoch))
         order = rng.permutation(len(self.split))[: self.examples]
+        if self.plan.lengths:
+            order = alike(order, self.plan.lengths(self.split)[order], self.plan.batch_size, rng)
         if not self.resuming or self.rng is None:
             self.rng = rng
         self.resuming = False
@@ -211,8 +220,24 @@ class TrainingBatches:
             self.rng.bit_generator.state = state["rng"]
 
 
-def evaluate(learner: Learner, split: Split, plan: Plan, name: str, batch_size: int = 1000) -> Row:
+def alike(order: np.ndarray, lengths: np.ndarray, size: int, rng: np.random.Generator, pool: int = 50) -> np.ndarray:
+    """The order with examples about equally long in every batch of `size`: each `pool` batches are sorted, then shuffled whole."""
+    pools = [np.arange(start, min(start + pool * size, len(order))) for start in range(0, len(order), pool * size)]
+    places = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in pools])
+    full = len(order) // size * size  # a last batch that is smaller stays the last
+    batches = rng.permutation(places[:full].reshape(-1, size))
+    return order[np.concatenate([batches.ravel(), places[full:]])]
+
+
+def final_figures(learner: Learner, data: Dataset, plan: Plan) -> Row:
+    """The plan's final metrics, as test_bleu, …"""
+    learner.train(False)
+    return {f"test_{name}": function(learner, data) for name, function in plan.final_metrics.items()}
+
+
+def evaluate(learner: Learner, split: Split, plan: Plan, name: str) -> Row:
     """The mean loss and metrics over a split, as valid_loss, valid_accuracy, …"""
+    batch_size = plan.evaluation_batch_size
     rng = np.random.default_rng(plan.seed)
     totals = dict.fromkeys(["loss", *plan.metrics], 0.0)
     for start in range(0, len(split), batch_size):

@@ -22,10 +22,10 @@ from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
 from framework.callbacks import Callback, Progress, TensorBoard, figure
 from framework.trainer import checkpoint_interval
-from utils.data_loaders import Dataset, load
+from utils.data_loaders import Dataset, Split, load
 from utils.errors import DLFSError, UsageError
 from utils.files import write_atomically
-from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, read_checkpoint, train
+from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, final_figures, read_checkpoint, train
 from utils.visualization import plot_curves
 
 FASTER = ("compile", "bf16", "channels_last")  # what TensorLevel.speed_up takes
@@ -277,6 +277,9 @@ def make_plan(study: Study, run: Run, recipe: dict[str, Any]) -> Plan:
         augment=recipe["augment"] if run.get("augment") else None,
         schedule=recipe.get("schedule", "constant"),
         steps_per_epoch=recipe.get("steps_per_epoch"),
+        lengths=recipe.get("lengths"),
+        final_metrics=recipe.get("final_metrics", {}),
+        evaluation_batch_size=recipe.get("evaluation_batch_size", 1000),
         accumulate=run.get("accumulate", 1),
         clip=run.get("clip"),
         ema=run.get("ema"),
@@ -307,6 +310,8 @@ def check_batch(level: Level, data: Dataset, plan: Plan) -> None:
     batch = plan.make_batch(data.train.x[:2], data.train.y[:2], np.random.default_rng(0))
     try:
         level.predict(*batch)
+        two = dataclasses.replace(data, test=Split(data.test.x[:2], data.test.y[:2]))
+        final_figures(level, two, plan)  # better now than after hours of training
     except (ValueError, TypeError, RuntimeError) as error:
         raise DLFSError(f"{level.title} does not take the batches of {data.name}: {error}") from error
 
