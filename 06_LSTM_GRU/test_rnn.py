@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import json
 import math
 from functools import partial
 
@@ -354,6 +355,12 @@ def test_a_forget_bias_of_one_keeps_the_cell_longer():
         left[bias] = float((state[1, 0, 0] - state[1, 0, 1]).mean() / 0.01)
     assert 0.5 < left[0] / 0.5**10 < 2
     assert 0.5 < left[1] / (1 / (1 + math.exp(-1))) ** 10 < 2
+
+
+def test_the_readme_quotes_what_the_model_wrote():
+    quoted = (STUDY.folder / "README.md").read_text(encoding="utf-8").split("```text\n")[1].split("\n```")[0]
+    recorded = json.loads((STUDY.folder / "samples" / "shakespeare.json").read_text(encoding="utf-8"))
+    assert len(quoted) > 200 and quoted in recorded["samples"]["0.5"]
 
 
 # --------------------------------------------------------------------------------------------------------- Mutants
