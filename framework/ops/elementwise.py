@@ -69,7 +69,7 @@ erf = unary("erf", special.erf, lambda g, x: g * (np.exp(-x * x) * (2 / math.sqr
 erfc = unary("erfc", special.erfc, lambda g, x: -g * (np.exp(-x * x) * (2 / math.sqrt(math.pi))))
 trunc = unary("trunc", lambda x: _rounded(np.trunc, x), lambda g: np.zeros_like(g), keeps="iu")
 frac = unary("frac", lambda x: _of_floats(x) - np.trunc(x), lambda g: g, keeps="iu")
-relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: masked(g, y != 0), keeps="iu")
+relu = unary("relu", lambda x: np.maximum(x, _zeros(x)), lambda g, y: masked(g, y != 0), keeps="iu")
 
 
 def _of_floats(x):
@@ -83,17 +83,27 @@ def _rounded(function, x):
     return function(x) if x.dtype.kind == "f" else x.copy()
 
 
+def _zeros(x):
+    """0, in the shape that is the fastest to compare with x: NumPy takes twice as long for an array and a number as for two arrays."""
+    if x.ndim < 2 or x.dtype.kind != "f":
+        return 0
+    outermost = max(range(x.ndim), key=lambda axis: x.strides[axis] if x.shape[axis] > 1 else 0)
+    return np.zeros_like(x[(slice(None),) * outermost + (slice(0, 1),)])
+
+
 def masked(g, mask):
     """g where the mask holds, 0 elsewhere, even where g is infinite or NaN.
 
-    The product takes a tenth of np.where's time, which jumps at every element; it is wrong only if g is not finite, and then so is its sum.
+    On NumPy's arrays as bits, all ones to keep a number and all zeros to drop it: in a tenth of np.where's time, which jumps at every element.
     """
     if isinstance(g, Tensor):
         return _where(mask, g, np.zeros_like(g.array))
-    if g.__class__ is np.ndarray:
-        y = g * mask
-        if math.isfinite(y.sum()):
-            return y
+    if g.__class__ is np.ndarray and mask.__class__ is np.ndarray and mask.shape == g.shape:
+        y = np.empty_like(g)
+        bits = y.view(f"i{y.itemsize}")
+        bits[...] = np.negative(mask.view(np.int8))
+        bits &= g.view(bits.dtype)
+        return y
     return np.where(mask, g, np.zeros_like(g))
 
 
