@@ -30,7 +30,8 @@ from .define import op
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
 BLOCK = 1 << 19  # elements that are worked on at a time: 2 MB in float32, what a core's cache holds
-SPAN = 1 << 10  # columns that make a product worth its call
+SPAN = 1 << 12  # columns that are copied together for a product
+WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
 
 
 class Geometry(NamedTuple):
@@ -43,6 +44,10 @@ class Geometry(NamedTuple):
     padding: tuple
     dilation: tuple
     groups: int = 1
+
+    def by_single_rows(self, batch):
+        """Whether products are over single rows of output, whose columns lie in memory as they are."""
+        return self.groups == self.dilation[0] == 1 and math.prod(self.out[1:]) * batch >= WIDE
 
     @property
     def rest(self):
@@ -103,6 +108,8 @@ def lower(x, geometry, rows):
     rest, reach, (R, C), N = geometry.rest, geometry.reach(rows), x.shape[:2], x.shape[-1]
     first = max(0, reach.start)
     last = max(first, min(R, reach.stop))
+    if rest.is_whole and (first, last) == (reach.start, reach.stop):
+        return x[reach].reshape((last - first, 1, C, math.prod(rest.out) * N))
     lowered = np.empty((reach.stop - reach.start, math.prod(rest.kernel), C, *rest.out, N), x.dtype, like=x)
     inside = slice(first - reach.start, last - reach.start)
     lowered[: inside.start], lowered[inside.stop :] = 0, 0
@@ -142,7 +149,9 @@ def blocks(geometry, channels, batch):
     """Parts of the output: yields (rows that are lowered together, a list of parts of these rows that are multiplied together)."""
     M = math.prod(geometry.out[1:]) * batch
     lowered = max(1, math.prod(geometry.kernel[1:]) * channels * M)  # elements in a row
-    step = max(1, min(SPAN // max(1, M), BLOCK // (lowered * geometry.kernel[0])))
+    step = (
+        1 if geometry.by_single_rows(batch) else max(1, min(SPAN // max(1, M), BLOCK // (lowered * geometry.kernel[0])))
+    )
     most = max(step, 4 * BLOCK // lowered // geometry.stride[0] - geometry.kernel[0] * geometry.dilation[0])
     for first in range(0, geometry.out[0], most):
         end = min(first + most, geometry.out[0])
@@ -152,7 +161,7 @@ def blocks(geometry, channels, batch):
 def all_columns(x, geometry):
     """Columns of x (R, C, *rest, N), a part at a time: yields (rows of the output, their columns, which of them, without those that are 0)."""
     (R, C), M = x.shape[:2], math.prod(geometry.out[1:]) * x.shape[-1]
-    if geometry.rest.is_whole and geometry.groups == geometry.dilation[0] == 1 and M > SPAN // 2:  # nothing to copy
+    if geometry.rest.is_whole and geometry.by_single_rows(x.shape[-1]):  # nothing to copy
         for row in range(geometry.out[0]):
             reach = geometry.reach(slice(row, row + 1))
             first = min(max(0, reach.start), R)
@@ -249,7 +258,7 @@ def _conv_weight(g, x, *, geometry):
     for rows, met, which in all_columns(contiguous(x), geometry):
         w[:, which] += met @ by_group(g, rows, G).mT
     w = w.mT.reshape((O, *geometry.kernel, C // G))
-    return w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1)))
+    return w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))).copy(order="C")
 
 
 def _sum_per_channel(g):

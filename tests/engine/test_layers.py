@@ -32,13 +32,13 @@ def close(found, expected, tolerance=1e-12):
 # --- convolution ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block, span", [(1, 1), (60, 1), (60, 10**9), (10**9, 1), (10**9, 40)])
+@pytest.mark.parametrize("block, span, wide", [(1, 1, 1), (60, 40, 1), (60, 40, 99), (10**9, 1, 99), (10**9, 40, 1)])
 @pytest.mark.parametrize("kernel", [(3, 2), (4, 1), (1, 1)])
 @pytest.mark.parametrize(
     "stride, dilation, padding, groups", [(1, 1, 1, 1), (1, 1, 4, 1), (2, 1, 1, 1), (3, 2, 2, 1), (2, 1, 1, 2)]
 )
 def test_a_convolution_in_blocks_is_the_one_in_one_piece(
-    monkeypatch, block, span, kernel, stride, dilation, padding, groups
+    monkeypatch, block, span, wide, kernel, stride, dilation, padding, groups
 ):
     """In one piece all columns are copied; row by row, where they need not be, they are views."""
     x, w, b = numbers(3, 4, 9, 7), numbers(6, 4 // groups, *kernel), numbers(6)
@@ -48,9 +48,11 @@ def test_a_convolution_in_blocks_is_the_one_in_one_piece(
 
     monkeypatch.setattr(conv, "BLOCK", 10**9)
     monkeypatch.setattr(conv, "SPAN", 10**9)
+    monkeypatch.setattr(conv, "WIDE", 10**9)
     whole = gradients(convolved, x, w, b)
     monkeypatch.setattr(conv, "BLOCK", block)
     monkeypatch.setattr(conv, "SPAN", span)
+    monkeypatch.setattr(conv, "WIDE", wide)
     close(gradients(convolved, x, w, b), whole)
 
 
