@@ -215,47 +215,47 @@ def _conv(x, w, b, *, geometry):
     return batch_first(y)
 
 
-def _conv_input(g, w, *, geometry):
-    """g (N, O, *out), w (O, C/G, *kernel) → (N, C, *size).
+def _phases(geometry):
+    """With stride s the rows of x fall into s phases, and in each x is what a convolution of g by rows makes, with every s-th row of the kernel.
 
-    With stride s the rows of x fall into s phases. In each, x is what a convolution of g by rows makes, with every s-th row of the kernel,
-    the last first, and is added up over the other dimensions.
+    Yields, for each: which rows of x, which rows of the kernel, and that convolution's geometry. Row s·u + phase − pad of x meets
+    row u + (phase − d·k)/s of g, where that is whole; from the last k to the first, so that rows of g come in their order.
     """
-    G, C, N, R = geometry.groups, w.shape[1] * geometry.groups, g.shape[0], geometry.size[0]
-    s, d, pad, dims = geometry.stride[0], geometry.dilation[0], geometry.padding[0][0], len(geometry.out)
-    w = w.reshape((G, w.shape[0] // G, C // G, w.shape[2], math.prod(w.shape[3:])))
-    g, T, M = contiguous(g), w.shape[4], math.prod(geometry.out[1:]) * N
-    x = np.zeros((R, C, *geometry.size[1:], N), g.dtype, like=g)
+    R, s, d, pad = geometry.size[0], geometry.stride[0], geometry.dilation[0], geometry.padding[0][0]
+    ones, none = (1,) * (len(geometry.out) - 1), ((0, 0),) * (len(geometry.out) - 1)
     for phase in range(s):
-        taps = [k for k in reversed(range(geometry.kernel[0])) if (phase - d * k) % s == 0]
-        first = -(
-            (phase - pad) // s
-        )  # row s·u + phase − pad of x, counted from u = first, meets row u + (phase − d·k)/s of g
-        met_rows = x[s * first + phase - pad :: s]
-        if not taps or not len(met_rows):
-            continue
-        ones, none = (1,) * (dims - 1), ((0, 0),) * (dims - 1)
-        start = first + (phase - d * taps[0]) // s
-        by_rows = Geometry(
-            geometry.out, (len(taps), *ones), (len(met_rows), *geometry.out[1:]), (1, *ones),
-            ((-start, 0), *none), (d // math.gcd(s, d), *ones), G,
-        )  # fmt: skip
-        kernel = (
-            w[:, :, :, taps].transpose((0, 4, 2, 3, 1)).reshape((G, -1, len(taps) * w.shape[1]))
-        )  # (G, kernel' · C/G, taps · O/G)
-        step = max(1, BLOCK // max(1, T * C * M), SPAN // max(1, M))
-        lowered, first = np.empty((step, T, C, M), g.dtype, like=g), 0  # of as many rows as fit into the cache
+        first_u = -((phase - pad) // s)
+        rows = slice(s * first_u + phase - pad, R, s)
+        taps, count = [k for k in reversed(range(geometry.kernel[0])) if (phase - d * k) % s == 0], len(range(R)[rows])
+        if taps and count:
+            padding = ((-first_u - (phase - d * taps[0]) // s, 0), *none)
+            kernel, out, step = (len(taps), *ones), (count, *geometry.out[1:]), (d // math.gcd(s, d), *ones)
+            yield rows, taps, Geometry(geometry.out, kernel, out, (1, *ones), padding, step, geometry.groups)
+
+
+def _conv_input(g, w, *, geometry):
+    """g (N, O, *out), w (O, C/G, *kernel) → (N, C, *size): a convolution by rows, added up over the other dimensions of the kernel."""
+    G, (O, Cg, *kernel), N = geometry.groups, w.shape, g.shape[0]
+    C, T, M = Cg * G, math.prod(kernel[1:]), math.prod(geometry.out[1:]) * N
+    g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
+    x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
+    for phase, taps, by_rows in _phases(geometry):
+        w_rows = w[:, :, :, taps].transpose((0, 4, 2, 3, 1)).reshape((G, T * Cg, len(taps) * O // G))
+        part, first = x[phase], 0
+        step = min(len(part), max(1, BLOCK // max(1, T * C * M), SPAN // max(1, M)))  # rows that fit into the cache
+        lowered = np.empty((step, T, C, M), g.dtype, like=g)
         for rows, met, which in all_columns(g, by_rows):
+            count = rows.stop - rows.start
             if rows.stop - first > step:
-                add_lowered(met_rows[first : rows.start], lowered[: rows.start - first], geometry.rest)
+                add_lowered(part[first : rows.start], lowered[: rows.start - first], geometry.rest)
                 first = rows.start
-            part, count = lowered[rows.start - first : rows.stop - first], rows.stop - rows.start
+            here = lowered[rows.start - first : rows.stop - first]  # (count, T, C, M)
             if count == G == 1:
-                array_module(g).matmul(kernel[:, :, which], met, out=part.reshape((1, T * C, M)))
+                array_module(g).matmul(w_rows[:, :, which], met, out=here.reshape((1, T * C, M)))
             else:
-                product = (kernel[:, :, which] @ met).reshape((G, T, C // G, count, M))
-                part[...] = product.transpose((3, 1, 0, 2, 4)).reshape(part.shape)
-        add_lowered(met_rows[first:], lowered[: len(met_rows) - first], geometry.rest)
+                product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
+                here[...] = product.transpose((3, 1, 0, 2, 4)).reshape(here.shape)
+        add_lowered(part[first:], lowered[: len(part) - first], geometry.rest)
     return batch_first(x)
 
 
