@@ -94,15 +94,13 @@ def _zeros(x):
 def masked(g, mask):
     """g where the mask holds, 0 elsewhere, even where g is infinite or NaN.
 
-    On NumPy's arrays as bits, all ones to keep a number and all zeros to drop it: in a tenth of np.where's time, which jumps at every element.
+    On NumPy's arrays the bits, as integers, times 1 or 0: in a tenth of np.where's time, which jumps at every element.
     """
     if isinstance(g, Tensor):
         return _where(mask, g, np.zeros_like(g.array))
-    if g.__class__ is np.ndarray and mask.__class__ is np.ndarray and mask.shape == g.shape:
-        y = np.empty_like(g)
-        bits = y.view(f"i{y.itemsize}")
-        bits[...] = np.negative(mask.view(np.int8))
-        bits &= g.view(bits.dtype)
+    if g.__class__ is np.ndarray and mask.shape == g.shape:
+        y, bits = np.empty_like(g), f"i{g.itemsize}"
+        np.multiply(g.view(bits), mask, out=y.view(bits))
         return y
     return np.where(mask, g, np.zeros_like(g))
 
