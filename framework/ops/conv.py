@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import threads
 from ..backend import array_module
 from ..tensor import Tensor
 from .define import op
@@ -114,15 +115,19 @@ def lower(x, geometry, rows):
     lowered = np.empty((reach.stop - reach.start, math.prod(rest.kernel), C, *rest.out, N), x.dtype, like=x)
     inside = slice(first - reach.start, last - reach.start)
     lowered[: inside.start], lowered[inside.stop :] = 0, 0
-    for k, slab in enumerate(slabs(rest)):
-        part = lowered[inside, k]
-        if slab is None:
-            part[...] = 0
-            continue
-        for axis, o in enumerate(slab[0], start=2):
-            before = (slice(None),) * axis
-            part[*before, : o.start], part[*before, o.stop :] = 0, 0
-        part[:, :, *slab[0]] = x[first:last, :, *slab[1]]
+
+    def copy(rows):
+        for k, slab in enumerate(slabs(rest)):
+            part = lowered[inside, k][rows]
+            if slab is None:
+                part[...] = 0
+                continue
+            for axis, o in enumerate(slab[0], start=2):
+                before = (slice(None),) * axis
+                part[*before, : o.start], part[*before, o.stop :] = 0, 0
+            part[:, :, *slab[0]] = x[first:last][rows][:, :, *slab[1]]
+
+    threads.in_slices(copy, last - first, lowered.size)
     return lowered.reshape((*lowered.shape[:3], math.prod(rest.out) * N))
 
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .. import threads
 from ..backend import array_module
 from ..tensor import Tensor
 from . import conv
@@ -64,6 +65,18 @@ def _combined(function, nothing, x, axis, out, parts):
 
 def _max_pool(x, *, geometry):
     """x (N, C, *size) → (N, C, *out): the maximum along one dimension after the other."""
+    if threads.shares(x.size) == 1 or x.__class__ is not np.ndarray:
+        return _maximum(x, geometry)
+    y = np.empty_like(x, shape=(*x.shape[:2], *geometry.out))
+
+    def pool(channels):
+        y[:, channels] = _maximum(x[:, channels], geometry)
+
+    threads.in_slices(pool, x.shape[1], x.size)
+    return y
+
+
+def _maximum(x, geometry):
     for axis, parts in by_dimension(geometry):
         x = _combined(np.maximum, -math.inf, x, axis, geometry.out[axis], parts)
     return x
@@ -83,21 +96,25 @@ def _to_winners(g, x, y, *, geometry):
     """g (N, C, *out) → (N, C, *size): each window's g to its winner, a few rows or channels at a time, which a core's cache holds."""
     tiles, multiply = _tiles(geometry), array_module(x).multiply
     z = (np.empty_like if tiles else np.zeros_like)(x)
-    axis, of_x = (
+    axis, times = (
         (2, geometry.kernel[0]) if tiles else (1, 1)
-    )  # y is cut along this axis; of_x: as many of x belong to one of y
-    step = max(1, BLOCK // 2 * y.shape[axis] // max(1, x.size))
-    for first in range(0, y.shape[axis], step):
-        end, before = min(first + step, y.shape[axis]), (slice(None),) * axis
-        yp, (xp, zp) = y[*before, first:end], (a[*before, first * of_x : end * of_x] for a in (x, z))
-        gp = np.empty_like(yp)
-        gp[...] = g[*before, first:end]  # in y's order in memory
-        part = geometry._replace(size=xp.shape[2:], out=yp.shape[2:])
-        for o, i, won in _winners(xp, yp, part):
-            if tiles:
-                multiply(gp[o], won, out=zp[i])
-            else:
-                zp[i] += gp[o] * won
+    )  # y is cut along this axis, and x alike, with `times` of it to one of y
+    before, step = (slice(None),) * axis, max(1, BLOCK // 2 * y.shape[axis] // max(1, x.size))
+
+    def put(span):
+        for first in range(span.start, span.stop, step):
+            end = min(first + step, span.stop)
+            yp, (xp, zp) = y[*before, first:end], (a[*before, first * times : end * times] for a in (x, z))
+            gp = np.empty_like(yp)
+            gp[...] = g[*before, first:end]  # in y's order in memory
+            part = geometry._replace(size=xp.shape[2:], out=yp.shape[2:])
+            for o, i, won in _winners(xp, yp, part):
+                if tiles:
+                    multiply(gp[o], won, out=zp[i])
+                else:
+                    zp[i] += gp[o] * won
+
+    threads.in_slices(put, y.shape[axis], 4 * x.size)
     return z
 
 
