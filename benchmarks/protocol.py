@@ -13,11 +13,16 @@ import subprocess
 import sys
 import time
 
+CHOICES_OF_KERNELS = (
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
+)  # fmt: skip
+
 
 def environment(threads):
-    """The environment in which every side runs, with the given number of threads."""
+    """The environment in which every side runs, with the given number of threads, and with the kernels that its libraries choose for the processor."""
+    inherited = {name: value for name, value in os.environ.items() if name not in CHOICES_OF_KERNELS}
     counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    return os.environ | counts | {
+    return inherited | counts | {
         "OPENBLAS_THREAD_TIMEOUT": "16",
         "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
         "MALLOC_TRIM_THRESHOLD_": str((1 << 31) - 1),

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+import framework
 from framework import drop_in
 
 from . import workloads
@@ -59,6 +60,7 @@ def measure(name, threads, pairs):
     import torch
 
     torch.set_num_threads(threads)
+    framework.set_num_threads(threads)
     timings = interleave(sides(name), pairs)
     rows = []
     for side, timing in timings.items():

@@ -53,6 +53,7 @@ from .ops.views import *  # noqa: F403
 from .readable import Size
 from .serialization import load, save
 from .tensor import Tensor, backward, grad
+from .threads import get_num_threads, set_num_threads
 
 # The names of torch.autograd that need tensors and ops, and so stand on higher floors than autograd.py.
 for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly):
@@ -68,6 +69,7 @@ __all__ = [
     "promote_types", "finfo", "iinfo", "bool", "uint8", "int8", "int16", "short", "int32", "int", "int64", "long", "float16", "half",
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled", "save", "load",
+    "get_num_threads", "set_num_threads",
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,

@@ -7,27 +7,33 @@ which gives derivatives of every order:
     conv_input   the same sum read backwards: what each x[n,c,q] receives from y's gradient; this is also the transposed convolution
     conv_weight  the same for each w[o,c,k]
 
-Each is one matrix product over *columns*: the windows of the input, written out one below the other (Chellapilla, Puri & Simard 2006,
-"High performance convolutional neural networks for document processing"). Columns are built for a block of output rows at a time and
-never kept. The batch is the innermost dimension in memory, (C, *spatial, N), so that copying a window copies long runs; what comes out
-is seen as (N, C, *spatial), and as elementwise ops keep the order in memory, it stays that way from layer to layer.
+Each is a series of matrix products over *columns*, the windows of the input (Chellapilla, Puri & Simard 2006, "High performance convolutional
+neural networks for document processing"). The batch is innermost in memory and the first spatial dimension, the *rows*, outermost:
+(R, C, *rest, N). Writing out the windows in all other dimensions (`lower`) gives (R, kernel', C, out' · N), and then the columns of one row
+of output, (kernel · C, out' · N), lie in memory as they are: the next kernel[0] rows. So a k×k kernel copies its input k times, not k²
+(Cho & Brand 2017, "MEC: memory-efficient convolution", arXiv:1706.06873). Where rows are short or dilated, or channels come in groups, the
+columns of several rows are copied together instead.
+
+What comes out is seen as (N, C, *spatial), and as elementwise ops keep the order in memory, it stays that way from layer to layer.
 """
 
+import functools
 import itertools
 import math
 from typing import NamedTuple
 
 import numpy as np
 
+from .. import threads
 from ..backend import array_module
+from ..tensor import Tensor
 from .define import op
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
-BLOCK, SPAN = (
-    1 << 19,
-    1 << 12,
-)  # elements, and columns, that are worked on at a time: 2 MB in float32, what a core's cache holds
+BLOCK = 1 << 19  # elements that are worked on at a time: 2 MB in float32, what a core's cache holds
+SPAN = 1 << 12  # columns that are copied together for a product
+WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
 
 
 class Geometry(NamedTuple):
@@ -41,118 +47,241 @@ class Geometry(NamedTuple):
     dilation: tuple
     groups: int = 1
 
-    @property
-    def padded(self):
-        """The size with padding, cut or extended to what the windows reach."""
-        return tuple([max(n + sum(pad), s * (o - 1) + d * (k - 1) + 1) for n, pad, s, o, d, k in
-                      zip(self.size, self.padding, self.stride, self.out, self.dilation, self.kernel)])  # fmt: skip
+    def by_single_rows(self, batch):
+        """Whether products are over single rows of output, whose columns lie in memory as they are."""
+        return self.groups == self.dilation[0] == 1 and math.prod(self.out[1:]) * batch >= WIDE
 
     @property
-    def inside(self):
-        """The index of the unpadded part in (C, *padded, N)."""
-        return (slice(None), *[slice(before, before + n) for n, (before, _) in zip(self.size, self.padding)])
+    def rest(self):
+        """The same without the first dimension."""
+        return Geometry(*[values[1:] for values in self[:6]])
 
-    def blocks(self, channels, batch):
-        """Parts of the output, some rows each, whose columns are small: yields (span in the flattened out · N, rows of the padded input, part)."""
-        row = math.prod(self.out[1:]) * batch
-        step = max(1, min(BLOCK // max(1, channels * math.prod(self.kernel) * row), SPAN // max(1, row)))
-        reach, stride = self.dilation[0] * (self.kernel[0] - 1) + 1, self.stride[0]
-        for first in range(0, self.out[0], step):
-            end = min(first + step, self.out[0])
-            rows = slice(first * stride, (end - 1) * stride + reach)
-            yield slice(first * row, end * row), rows, self._replace(out=(end - first, *self.out[1:]))
+    @property
+    def is_whole(self):
+        """Whether there is one window, all of the input itself, for a kernel of one element."""
+        return self.size == self.out and math.prod(self.kernel) == 1 and not any(map(any, self.padding))
 
-    def taps(self):
-        """For every kernel position k, the index in (C, *padded, N) of what it meets: elements s·p + d·k for all outputs p."""
-        spans = [[slice(d * i, d * i + s * (n - 1) + 1, s) for i in range(k)] for k, n, s, d in
-                 zip(self.kernel, self.out, self.stride, self.dilation)]  # fmt: skip
-        for k, window in zip(np.ndindex(self.kernel), itertools.product(*spans)):
-            yield (slice(None), *k), (slice(None), *window)
+    def reach(self, rows):
+        """The rows of input that meet these rows of output, as a slice; where there is padding it begins before 0 and ends after the last."""
+        first = rows.start * self.stride[0] - self.padding[0][0]
+        count = (rows.stop - rows.start - 1) * self.stride[0] + (self.kernel[0] - 1) * self.dilation[0] + 1
+        return slice(first, first + count)
 
 
-def batch_last(x):
-    """(N, C, *spatial) → (C, *spatial, N), a view."""
-    return x.transpose((*range(1, x.ndim), 0))
+@functools.lru_cache(maxsize=256)
+def slabs(geometry):
+    """For every kernel position (output index, input index), in slices: output p meets the input at s·p + d·k − pad, where that is inside."""
+    spans = []
+    for n, kernel, out, s, (pad, _), d in zip(*geometry[:6]):
+        span = []
+        for offset in range(-pad, d * kernel - pad, d):
+            first, last = max(0, -(offset // s)), min(out - 1, (n - 1 - offset) // s)
+            inside = first <= last
+            span.append(
+                (slice(first, last + 1), slice(s * first + offset, s * last + offset + 1, s)) if inside else None
+            )
+        spans.append(span)
+    return [None if None in pairs else tuple(zip(*pairs)) or ((), ()) for pairs in itertools.product(*spans)]
+
+
+def rows_first(x):
+    """(N, C, R, *rest) → (R, C, *rest, N), a view."""
+    return x.transpose((2, 1, *range(3, x.ndim), 0))
 
 
 def batch_first(x):
-    """(C, *spatial, N) → (N, C, *spatial), a view."""
-    return x.transpose((x.ndim - 1, *range(x.ndim - 1)))
+    """(R, C, *rest, N) → (N, C, R, *rest), a view."""
+    return x.transpose((x.ndim - 1, 1, 0, *range(2, x.ndim - 1)))
 
 
-def pad_zeros(x, geometry):
-    """(C, *size, N) → (C, *padded, N), contiguous; x itself where it is that already."""
-    if x.shape[1:-1] == geometry.padded:
-        return x if x.flags.c_contiguous else x.copy(order="C")
-    padded = np.zeros((x.shape[0], *geometry.padded, x.shape[-1]), x.dtype, like=x)
-    padded[geometry.inside] = x
-    return padded
+def contiguous(x):
+    """(N, C, R, *rest) as (R, C, *rest, N) in one piece of memory: a view, or a copy some examples at a time, as a cache line holds them."""
+    x = rows_first(x)
+    if x.flags.c_contiguous:
+        return x
+    copied = np.empty_like(x, order="C")
+    for first in range(0, x.shape[-1], 16):
+        copied[..., first : first + 16] = x[..., first : first + 16]
+    return copied
 
 
-def windows(x, geometry):
-    """The windows of x (C, *padded, N): (C, *kernel, *out, N)."""
-    if math.prod(geometry.kernel) == 1:
-        ((_, window),) = geometry.taps()
-        return x[window].reshape((x.shape[0], *geometry.kernel, *geometry.out, x.shape[-1]))
-    columns = np.empty((x.shape[0], *geometry.kernel, *geometry.out, x.shape[-1]), x.dtype, like=x)
-    for k, window in geometry.taps():
-        columns[k] = x[window]
-    return columns
+def lower(x, geometry, rows):
+    """x (R, C, *rest, N) → what these rows of output meet, with the windows written out but for the rows: (reach, kernel', C, out' · N)."""
+    rest, reach, (R, C), N = geometry.rest, geometry.reach(rows), x.shape[:2], x.shape[-1]
+    first = max(0, reach.start)
+    last = max(first, min(R, reach.stop))
+    if rest.is_whole and (first, last) == (reach.start, reach.stop):
+        return x[reach].reshape((last - first, 1, C, math.prod(rest.out) * N))
+    lowered = np.empty((reach.stop - reach.start, math.prod(rest.kernel), C, *rest.out, N), x.dtype, like=x)
+    inside = slice(first - reach.start, last - reach.start)
+    lowered[: inside.start], lowered[inside.stop :] = 0, 0
+
+    def copy(rows):
+        for k, slab in enumerate(slabs(rest)):
+            part = lowered[inside, k][rows]
+            if slab is None:
+                part[...] = 0
+                continue
+            for axis, o in enumerate(slab[0], start=2):
+                before = (slice(None),) * axis
+                part[*before, : o.start], part[*before, o.stop :] = 0, 0
+            part[:, :, *slab[0]] = x[first:last][rows][:, :, *slab[1]]
+
+    threads.in_slices(copy, last - first, lowered.size)
+    return lowered.reshape((*lowered.shape[:3], math.prod(rest.out) * N))
 
 
-def add_windows(x, columns, geometry):
-    """The transpose of `windows`: add the columns (C, *kernel, *out, N) to the places in x (C, *padded, N) that they came from."""
-    for k, window in geometry.taps():
-        x[window] += columns[k]
+def add_lowered(x, lowered, rest):
+    """The transpose of `lower` for rows without padding: add (R, kernel', C, out' · N) to the places in x (R, C, *rest, N) it came from."""
+    lowered = lowered.reshape((*lowered.shape[:3], *rest.out, x.shape[-1]))
+    for k, slab in enumerate(slabs(rest)):
+        if slab is not None:
+            x[:, :, *slab[1]] += lowered[:, k][:, :, *slab[0]]
+
+
+def columns(lowered, geometry, count):
+    """The windows of the first `count` rows of output, (groups, kernel · C/groups, count · out' · N): where possible a view."""
+    (_, taps, C, M), G = lowered.shape, geometry.groups
+    kernel, s, d = geometry.kernel[0], geometry.stride[0], geometry.dilation[0]
+    shape = (G, kernel * taps * C // G, count * M)
+    if count == G == d == 1:
+        return lowered[:kernel].reshape(shape)
+    met = [lowered[k : k + (count - 1) * s + 1 : s] for k in range(0, kernel * d, d)]  # each (count, taps, C, M)
+    met = [rows.reshape((count, taps, G, C // G, M)).transpose((2, 1, 3, 0, 4)) for rows in met]
+    return np.stack(met, axis=1).reshape(shape)
+
+
+def blocks(geometry, channels, batch):
+    """Parts of the output: yields (rows that are lowered together, a list of parts of these rows that are multiplied together)."""
+    M = math.prod(geometry.out[1:]) * batch
+    lowered = max(1, math.prod(geometry.kernel[1:]) * channels * M)  # elements in a row
+    step = (
+        1 if geometry.by_single_rows(batch) else max(1, min(SPAN // max(1, M), BLOCK // (lowered * geometry.kernel[0])))
+    )
+    most = max(step, 4 * BLOCK // lowered // geometry.stride[0] - geometry.kernel[0] * geometry.dilation[0])
+    for first in range(0, geometry.out[0], most):
+        end = min(first + most, geometry.out[0])
+        yield slice(first, end), [slice(row, min(row + step, end)) for row in range(first, end, step)]
+
+
+def all_columns(x, geometry):
+    """Columns of x (R, C, *rest, N), a part at a time: yields (rows of the output, their columns, which of them, without those that are 0)."""
+    (R, C), M = x.shape[:2], math.prod(geometry.out[1:]) * x.shape[-1]
+    if geometry.rest.is_whole and geometry.by_single_rows(x.shape[-1]):  # nothing to copy
+        for row in range(geometry.out[0]):
+            reach = geometry.reach(slice(row, row + 1))
+            first = min(max(0, reach.start), R)
+            last = max(first, min(R, reach.stop))
+            met = x[first:last].reshape((1, (last - first) * C, M))
+            yield slice(row, row + 1), met, slice((first - reach.start) * C, (last - reach.start) * C)
+        return
+    for block, parts in blocks(geometry, C, x.shape[-1]):
+        lowered = lower(x, geometry, block)
+        for rows in parts:
+            met = lowered[(rows.start - block.start) * geometry.stride[0] :]
+            yield rows, columns(met, geometry, rows.stop - rows.start), slice(None)
+
+
+def by_group(y, rows, groups):
+    """These rows of y (R, O, *rest, N) as matrices (groups, O/groups, rows · rest · N); a view for a single row of contiguous y."""
+    count, M = rows.stop - rows.start, math.prod(y.shape[2:])
+    y = y[rows].reshape((count, groups, y.shape[1] // groups, M)).transpose((1, 2, 0, 3))
+    return y.reshape((groups, y.shape[1], count * M))
+
+
+def from_groups(product, count):
+    """The transpose of `by_group`: (groups, O/groups, count · M) → (count, O, M)."""
+    G, O, M = product.shape
+    return product.reshape((G * O, count, M // count)).transpose((1, 0, 2))
 
 
 # --- the three ops ----------------------------------------------------------------------------------------------------
 
 
+def _by_columns(w, groups):
+    """The weight (O, C/G, *kernel) as (G, O/G, kernel · C/G), in the order of the columns."""
+    return w.transpose((0, *range(2, w.ndim), 1)).reshape((groups, w.shape[0] // groups, math.prod(w.shape[1:])))
+
+
 def _conv(x, w, b, *, geometry):
     """x (N, C, *size), w (O, C/G, *kernel), b (O,) or None → (N, O, *out)."""
-    G, O = geometry.groups, w.shape[0]
-    x = pad_zeros(batch_last(x), geometry)  # (C, *padded, N)
-    C, N = x.shape[0], x.shape[-1]
-    w = w.reshape((G, O // G, -1))  # (G, O/G, K) with K = C/G · kernel
-    y = np.empty((G, O // G, math.prod(geometry.out) * N), x.dtype, like=x)
-    for span, reach, part in geometry.blocks(C, N):
-        columns = windows(x[:, reach], part).reshape((G, w.shape[2], -1))  # (G, K, span)
-        array_module(y).matmul(w, columns, out=y[:, :, span])
+    G, O, N = geometry.groups, w.shape[0], x.shape[0]
+    w = _by_columns(w, G)  # (G, O/G, K)
+    b = None if b is None else b.reshape((G, O // G, 1))
+    y = np.empty((geometry.out[0], O, *geometry.out[1:], N), x.dtype, like=x)
+    for rows, met, which in all_columns(contiguous(x), geometry):
+        count = rows.stop - rows.start
+        product = by_group(y, rows, G) if count == 1 else np.empty((G, O // G, met.shape[2]), x.dtype, like=x)
+        array_module(y).matmul(w[:, :, which], met, out=product)
         if b is not None:
-            y[:, :, span] += b.reshape((G, -1, 1))  # here, while the block is in the cache
-    return batch_first(y.reshape((O, *geometry.out, N)))
+            product += b  # here, while the product is in the cache
+        if count > 1:
+            y[rows] = from_groups(product, count).reshape((count, *y.shape[1:]))
+    return batch_first(y)
+
+
+def _phases(geometry):
+    """With stride s the rows of x fall into s phases, and in each x is what a convolution of g by rows makes, with every s-th row of the kernel.
+
+    Yields, for each: which rows of x, which rows of the kernel, and that convolution's geometry. Row s·u + phase − pad of x meets
+    row u + (phase − d·k)/s of g, where that is whole; from the last k to the first, so that rows of g come in their order.
+    """
+    R, s, d, pad = geometry.size[0], geometry.stride[0], geometry.dilation[0], geometry.padding[0][0]
+    ones, none = (1,) * (len(geometry.out) - 1), ((0, 0),) * (len(geometry.out) - 1)
+    for phase in range(s):
+        first_u = -((phase - pad) // s)
+        rows = slice(s * first_u + phase - pad, R, s)
+        taps, count = [k for k in reversed(range(geometry.kernel[0])) if (phase - d * k) % s == 0], len(range(R)[rows])
+        if taps and count:
+            padding = ((-first_u - (phase - d * taps[0]) // s, 0), *none)
+            kernel, out, step = (len(taps), *ones), (count, *geometry.out[1:]), (d // math.gcd(s, d), *ones)
+            yield rows, taps, Geometry(geometry.out, kernel, out, (1, *ones), padding, step, geometry.groups)
 
 
 def _conv_input(g, w, *, geometry):
-    """g (N, O, *out), w (O, C/G, *kernel) → (N, C, *size)."""
-    G, O = geometry.groups, w.shape[0]
-    C, N = w.shape[1] * G, g.shape[0]
-    w = w.reshape((G, O // G, -1)).mT  # (G, K, O/G)
-    g = batch_last(g).reshape((G, O // G, -1))  # (G, O/G, out · N)
-    x = np.zeros((C, *geometry.padded, N), g.dtype, like=g)
-    for span, reach, part in geometry.blocks(C, N):
-        columns = w @ g[:, :, span]  # (G, K, span)
-        add_windows(x[:, reach], columns.reshape((C, *part.kernel, *part.out, N)), part)
-    return batch_first(x[geometry.inside])
+    """g (N, O, *out), w (O, C/G, *kernel) → (N, C, *size): a convolution by rows, added up over the other dimensions of the kernel."""
+    G, (O, Cg, *kernel), N = geometry.groups, w.shape, g.shape[0]
+    C, T, M = Cg * G, math.prod(kernel[1:]), math.prod(geometry.out[1:]) * N
+    g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
+    x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
+    for phase, taps, by_rows in _phases(geometry):
+        w_rows = w[:, :, :, taps].transpose((0, 4, 2, 3, 1)).reshape((G, T * Cg, len(taps) * O // G))
+        part, first = x[phase], 0
+        step = min(len(part), max(1, BLOCK // max(1, T * C * M), SPAN // max(1, M)))  # rows that fit into the cache
+        lowered = np.empty((step, T, C, M), g.dtype, like=g)
+        for rows, met, which in all_columns(g, by_rows):
+            count = rows.stop - rows.start
+            if rows.stop - first > step:
+                add_lowered(part[first : rows.start], lowered[: rows.start - first], geometry.rest)
+                first = rows.start
+            here = lowered[rows.start - first : rows.stop - first]  # (count, T, C, M)
+            if count == G == 1:
+                array_module(g).matmul(w_rows[:, :, which], met, out=here.reshape((1, T * C, M)))
+            else:
+                product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
+                here[...] = product.transpose((3, 1, 0, 2, 4)).reshape(here.shape)
+        add_lowered(part[first:], lowered[: len(part) - first], geometry.rest)
+    return batch_first(x)
 
 
 def _conv_weight(g, x, *, geometry):
     """g (N, O, *out), x (N, C, *size) → (O, C/G, *kernel)."""
-    G, O = geometry.groups, g.shape[1]
-    x = pad_zeros(batch_last(x), geometry)  # (C, *padded, N)
-    g = batch_last(g).reshape((G, O // G, -1))  # (G, O/G, out · N)
-    C, N = x.shape[0], x.shape[-1]
-    K = C // G * math.prod(geometry.kernel)
+    G, O, C = geometry.groups, g.shape[1], x.shape[1]
+    K, g = C // G * math.prod(geometry.kernel), contiguous(g)
     w = np.zeros((G, K, O // G), g.dtype, like=g)
-    for span, reach, part in geometry.blocks(C, N):
-        columns = windows(x[:, reach], part).reshape((G, K, -1))  # (G, K, span)
-        w += columns @ g[:, :, span].mT
-    return w.mT.reshape((O, C // G, *geometry.kernel))
+    for rows, met, which in all_columns(contiguous(x), geometry):
+        w[:, which] += met @ by_group(g, rows, G).mT
+    w = w.mT.reshape((O, *geometry.kernel, C // G))
+    return w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))).copy(order="C")
 
 
 def _sum_per_channel(g):
-    return g.sum(axis=(0, *range(2, g.ndim)))
+    """Σ over all but the channels of (N, O, *out). On arrays as a product with ones, which takes a third of sum's time."""
+    if isinstance(g, Tensor) or g.itemsize < 4:
+        return g.sum(axis=(0, *range(2, g.ndim)))
+    g = contiguous(g)
+    g = g.reshape((*g.shape[:2], math.prod(g.shape[2:])))
+    return (g @ np.ones(g.shape[2], g.dtype, like=g)).sum(axis=0)
 
 
 conv = op(
@@ -325,16 +454,23 @@ def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_paddi
 
 def _unfold(x, *, geometry):
     """x (N, C, *size) → (N, C · kernel, out)."""
-    columns = windows(pad_zeros(batch_last(x), geometry), geometry)  # (C, *kernel, *out, N)
-    return batch_first(columns.reshape((x.shape[1] * math.prod(geometry.kernel), -1, x.shape[0])))
+    N, C = x.shape[:2]
+    columns = np.zeros((N, C, math.prod(geometry.kernel), *geometry.out), x.dtype, like=x)
+    for k, slab in enumerate(slabs(geometry)):
+        if slab is not None:
+            columns[:, :, k, *slab[0]] = x[:, :, *slab[1]]
+    return columns.reshape((N, C * columns.shape[2], math.prod(geometry.out)))
 
 
 def _fold(columns, *, geometry):
     """columns (N, C · kernel, out) → (N, C, *size)."""
-    C, N = columns.shape[1] // math.prod(geometry.kernel), columns.shape[0]
-    x = np.zeros((C, *geometry.padded, N), columns.dtype, like=columns)
-    add_windows(x, batch_last(columns).reshape((C, *geometry.kernel, *geometry.out, N)), geometry)
-    return batch_first(x[geometry.inside])
+    N, kernel = columns.shape[0], math.prod(geometry.kernel)
+    columns = columns.reshape((N, columns.shape[1] // kernel, kernel, *geometry.out))
+    x = np.zeros((*columns.shape[:2], *geometry.size), columns.dtype, like=columns)
+    for k, slab in enumerate(slabs(geometry)):
+        if slab is not None:
+            x[:, :, *slab[1]] += columns[:, :, k, *slab[0]]
+    return x
 
 
 unfold_windows = op("unfold", _unfold, lambda g, geometry: fold_windows(g, geometry=geometry))

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from .. import backend
+from .. import backend, threads
 from ..tensor import Tensor, implements, method
 from . import special
 from .define import binary, broadcast_shape, in_place, op, plain, unary
@@ -69,7 +69,7 @@ erf = unary("erf", special.erf, lambda g, x: g * (np.exp(-x * x) * (2 / math.sqr
 erfc = unary("erfc", special.erfc, lambda g, x: -g * (np.exp(-x * x) * (2 / math.sqrt(math.pi))))
 trunc = unary("trunc", lambda x: _rounded(np.trunc, x), lambda g: np.zeros_like(g), keeps="iu")
 frac = unary("frac", lambda x: _of_floats(x) - np.trunc(x), lambda g: g, keeps="iu")
-relu = unary("relu", lambda x: np.maximum(x, 0), lambda g, y: masked(g, y != 0), keeps="iu")
+relu = unary("relu", lambda x: _relu(x), lambda g, y: masked(g, y != 0), keeps="iu")
 
 
 def _of_floats(x):
@@ -83,17 +83,27 @@ def _rounded(function, x):
     return function(x) if x.dtype.kind == "f" else x.copy()
 
 
+def _relu(x):
+    """max(x, 0); against an array of zeros, as NumPy takes twice as long for an array and a number as for two arrays."""
+    if x.ndim < 2 or x.__class__ is not np.ndarray or x.dtype.kind != "f":
+        return np.maximum(x, 0)
+    y, outermost = np.empty_like(x), max(range(x.ndim), key=lambda axis: x.strides[axis] if x.shape[axis] > 1 else 0)
+    zeros = np.zeros_like(x[(slice(None),) * outermost + (slice(0, 1),)])
+    threads.elementwise(lambda x, y: np.maximum(x, zeros, out=y), x, y)
+    return y
+
+
 def masked(g, mask):
     """g where the mask holds, 0 elsewhere, even where g is infinite or NaN.
 
-    The product takes a tenth of np.where's time, which jumps at every element; it is wrong only if g is not finite, and then so is its sum.
+    On NumPy's arrays the bits, as integers, times 1 or 0: in a tenth of np.where's time, which jumps at every element.
     """
     if isinstance(g, Tensor):
         return _where(mask, g, np.zeros_like(g.array))
-    if g.__class__ is np.ndarray:
-        y = g * mask
-        if math.isfinite(y.sum()):
-            return y
+    if g.__class__ is np.ndarray and mask.shape == g.shape:
+        y, bits = np.empty_like(g), f"i{g.itemsize}"
+        threads.elementwise(lambda g, mask, y: np.multiply(g, mask, out=y), g.view(bits), mask, y.view(bits))
+        return y
     return np.where(mask, g, np.zeros_like(g))
 
 

@@ -1,19 +1,20 @@
 """Pooling: the maximum or the mean of every window, in 1, 2 or 3 dimensions.
 
 Windows are never copied. For one kernel position at a time, the elements that all windows have there are one strided slice of the input,
-a *slab* of the output's shape; a pool is a maximum or a sum of slabs. Slices are cut where a window reaches over the edge, so padding and
-ceil_mode cost no copy either. Pools keep the input's order in memory (see conv.py).
+a *slab* of the output's shape; a pool is a maximum or a sum of slabs, along one dimension after the other. Slices are cut where a window
+reaches over the edge, so padding and ceil_mode cost no copy either. Pools keep the input's order in memory (see conv.py).
 """
 
 import functools
-import itertools
 import math
 
 import numpy as np
 
+from .. import threads
 from ..backend import array_module
 from ..tensor import Tensor
-from .conv import BLOCK, Geometry, batch_first, batch_last, per_dimension, window_counts
+from . import conv
+from .conv import BLOCK, Geometry, batch_first, per_dimension, rows_first, window_counts
 from .define import op
 from .gather import gather
 from .linalg import matmul
@@ -23,16 +24,8 @@ __all__ = ["adaptive_avg_pool1d", "avg_pool1d"]
 
 @functools.lru_cache(maxsize=256)
 def slabs(geometry):
-    """For every kernel position (output index, input index): output p meets the input at s·p + d·k − pad, where that is inside."""
-    spans = []
-    for n, kernel, out, s, (pad, _), d in zip(*geometry[:6]):
-        span = []
-        for offset in range(-pad, d * kernel - pad, d):
-            first, last = max(0, -(offset // s)), min(out - 1, (n - 1 - offset) // s)
-            if first <= last:
-                span.append((slice(first, last + 1), slice(s * first + offset, s * last + offset + 1, s)))
-        spans.append(span)
-    return [tuple([(..., *index) for index in zip(*pairs)]) for pairs in itertools.product(*spans)]
+    """The slabs (output index, input index) of all kernel positions that meet any input."""
+    return [((..., *o), (..., *i)) for o, i in filter(None, conv.slabs(geometry))]
 
 
 @functools.lru_cache(maxsize=256)
@@ -42,18 +35,51 @@ def _tiles(geometry):
     return geometry.kernel == geometry.stride and geometry.size == whole and not any(map(any, geometry.padding))
 
 
+@functools.lru_cache(maxsize=256)
+def by_dimension(geometry):
+    """For every spatial dimension (its number, the slabs along it alone). The first is the outermost in memory, where slabs are longest."""
+    alone = [Geometry(*[(values[axis],) for values in geometry[:6]]) for axis in range(len(geometry.size))]
+    behind = range(len(alone) - 1, -1, -1)
+    cut = [
+        [tuple([(*index, *(slice(None),) * n) for index in slab]) for slab in slabs(part)]
+        for n, part in zip(behind, alone)
+    ]
+    return list(enumerate(cut))
+
+
+def _combined(function, nothing, x, axis, out, parts):
+    """function over the slabs of x along a spatial dimension; `nothing` is what it leaves as it is."""
+    shape = (*x.shape[: 2 + axis], out, *x.shape[3 + axis :])
+    if len(parts) > 1 and all(x[i].shape == shape for _, i in parts):
+        y = function(x[parts[0][1]], x[parts[1][1]])
+        parts = parts[2:]
+    else:
+        y = np.full_like(x, nothing, shape=shape)
+    for o, i in parts:
+        y[o] = function(y[o], x[i])
+    return y
+
+
 # --- the maximum ------------------------------------------------------------------------------------------------------
 
 
 def _max_pool(x, *, geometry):
-    """x (N, C, *size) → (N, C, *out)."""
-    shape, parts = (*x.shape[:2], *geometry.out), [(o, x[i]) for o, i in slabs(geometry)]
-    if len(parts) > 1 and all(slab.shape == shape for _, slab in parts):
-        return functools.reduce(np.maximum, [slab for _, slab in parts])
-    y = np.full_like(x, -math.inf, shape=shape)
-    for o, slab in parts:
-        y[o] = np.maximum(y[o], slab)
+    """x (N, C, *size) → (N, C, *out): the maximum along one dimension after the other."""
+    if threads.shares(x.size) == 1 or x.__class__ is not np.ndarray:
+        return _maximum(x, geometry)
+    y = np.empty_like(x, shape=(*x.shape[:2], *geometry.out))
+
+    def pool(channels):
+        y[:, channels] = _maximum(x[:, channels], geometry)
+
+    threads.in_slices(pool, x.shape[1], x.size)
     return y
+
+
+def _maximum(x, geometry):
+    for axis, parts in by_dimension(geometry):
+        x = _combined(np.maximum, -math.inf, x, axis, geometry.out[axis], parts)
+    return x
 
 
 def _winners(x, y, geometry):
@@ -67,18 +93,28 @@ def _winners(x, y, geometry):
 
 
 def _to_winners(g, x, y, *, geometry):
-    """g (N, C, *out) → (N, C, *size): each window's g to its winner, a few channels at a time, which a core's cache holds."""
-    z = (np.empty_like if _tiles(geometry) else np.zeros_like)(x)
-    multiply, step = array_module(x).multiply, max(1, BLOCK // 2 // max(1, math.prod(geometry.size) * len(x)))
-    for first in range(0, x.shape[1], step):
-        part = slice(first, first + step)
-        gp = np.empty_like(y[:, part])
-        gp[...] = g[:, part]  # in y's order in memory
-        for o, i, won in _winners(x[:, part], y[:, part], geometry):
-            if _tiles(geometry):
-                multiply(gp[o], won, out=z[:, part][i])
-            else:
-                z[:, part][i] += gp[o] * won
+    """g (N, C, *out) → (N, C, *size): each window's g to its winner, a few rows or channels at a time, which a core's cache holds."""
+    tiles, multiply = _tiles(geometry), array_module(x).multiply
+    z = (np.empty_like if tiles else np.zeros_like)(x)
+    axis, times = (
+        (2, geometry.kernel[0]) if tiles else (1, 1)
+    )  # y is cut along this axis, and x alike, with `times` of it to one of y
+    before, step = (slice(None),) * axis, max(1, BLOCK // 2 * y.shape[axis] // max(1, x.size))
+
+    def put(span):
+        for first in range(span.start, span.stop, step):
+            end = min(first + step, span.stop)
+            yp, (xp, zp) = y[*before, first:end], (a[*before, first * times : end * times] for a in (x, z))
+            gp = np.empty_like(yp)
+            gp[...] = g[*before, first:end]  # in y's order in memory
+            part = geometry._replace(size=xp.shape[2:], out=yp.shape[2:])
+            for o, i, won in _winners(xp, yp, part):
+                if tiles:
+                    multiply(gp[o], won, out=zp[i])
+                else:
+                    zp[i] += gp[o] * won
+
+    threads.in_slices(put, y.shape[axis], 4 * x.size)
     return z
 
 
@@ -112,21 +148,29 @@ def _winning_places(x, y, geometry):
 
 
 def _avg_pool(x, *, geometry, divisor):
-    """x (N, C, *size) → (N, C, *out): the sum of the slabs over the divisor."""
-    y = np.zeros_like(x, shape=(*x.shape[:2], *geometry.out))
-    for o, i in slabs(geometry):
-        y[o] += x[i]
-    y *= _inverse(divisor, y)
-    return y
+    """x (N, C, *size) → (N, C, *out): the sum along one dimension after the other, over the divisor."""
+    for axis, parts in by_dimension(geometry):
+        x = _combined(np.add, 0, x, axis, geometry.out[axis], parts)
+    x *= _inverse(divisor, x)
+    return x
 
 
 def _avg_pool_input(g, *, geometry, divisor):
-    """g (N, C, *out) → (N, C, *size), with the batch innermost in memory."""
-    x = batch_first(np.zeros((g.shape[1], *geometry.size, len(g)), g.dtype, like=g))
-    scaled = batch_first(batch_last(g).copy(order="C"))
-    scaled *= _inverse(divisor, g)
-    for o, i in slabs(geometry):
-        x[i] += scaled[o]
+    """g (N, C, *out) → (N, C, *size), in memory as convolutions have it."""
+    x = batch_first(rows_first(g).copy(order="C"))
+    x *= _inverse(divisor, g)
+    for axis, parts in reversed(by_dimension(geometry)):
+        shape = (*x.shape[: 2 + axis], geometry.size[axis], *x.shape[3 + axis :])
+        if once := _tiles(geometry):
+            spread = np.empty_like(x, shape=shape)
+        else:
+            spread = np.zeros_like(x, shape=shape)
+        for o, i in parts:
+            if once:
+                spread[i] = x[o]
+            else:
+                spread[i] += x[o]
+        x = spread
     return x
 
 

@@ -50,33 +50,55 @@ class Adam(Optimizer):
             state["exp_avg"], state["exp_avg_sq"] = zeros_like(param), zeros_like(param)
             if group["amsgrad"]:
                 state["max_exp_avg_sq"] = zeros_like(param)
-        step = count_step(state)
-        lr, eps, weight_decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])
-        shrink, l2 = (1 - lr * weight_decay, 0) if group["decoupled_weight_decay"] else (1, weight_decay)
-        beta1, beta2 = map(float, group["betas"])
+        xp, step = array_module(param), count_step(state)
+        key = (id(group), step, param.dtype.char, xp.__name__)
+        factors = self._factors.get(key)
+        if factors is None:
+            factors = self._factors[key] = _factors(group, step)
+            if xp is np:  # as 0-d arrays, which NumPy takes faster than numbers
+                factors[:] = [np.array(factor, param.dtype) for factor in factors]
+        keep1, take1, keep2, take2, eps, step_size, shrink, l2 = factors
+        shrinks, maximize = group["decoupled_weight_decay"] and group["weight_decay"], group["maximize"]
         moments = [state["exp_avg"].array, state["exp_avg_sq"].array]
         largest = state["max_exp_avg_sq"].array if group["amsgrad"] else None
-        # m̂ / (√v̂ + ε) = m / (√v + ε c) · c / (1 − β1ᵗ), with c = √(1 − β2ᵗ): one pass less (section 2, last paragraph)
-        c = math.sqrt(1 - beta2**step)
-        step_size = lr * c / (1 - beta1**step)
-        xp = array_module(param)
         for p, g, m, v, v_max, s, t in self.blocks(param, grad, *moments, largest):
-            if shrink != 1:
+            if shrinks:
                 p *= shrink
-            g = descent(xp, p, g, l2, group["maximize"], out=s)
-            m *= beta1
-            m += xp.multiply(g, 1 - beta1, out=t)  # m ← β1 m + (1 − β1) g
+            if l2 or maximize:
+                g = descent(xp, p, g, l2, maximize, out=s)
+            m *= keep1
+            m += xp.multiply(g, take1, out=t)  # m ← β1 m + (1 − β1) g
             xp.square(g, out=t)
-            t *= 1 - beta2
-            v *= beta2
+            t *= take2
+            v *= keep2
             v += t  # v ← β2 v + (1 − β2) g²
             if v_max is not None:
                 v = xp.maximum(v_max, v, out=v_max)
             xp.sqrt(v, out=t)
-            t += eps * c
+            t += eps
             xp.divide(m, t, out=t)
             t *= step_size
             p -= t
+
+
+def _factors(group, step):
+    """β1, 1 − β1, β2, 1 − β2, ε c, the step size lr c / (1 − β1ᵗ), and for weight decay 1 − lr λ, which multiplies θ, and its λ in the gradient.
+
+    With c = √(1 − β2ᵗ), m̂ / (√v̂ + ε) = m / (√v + ε c) · c / (1 − β1ᵗ): one pass less (section 2, last paragraph).
+    """
+    lr, (beta1, beta2), decay = float(group["lr"]), map(float, group["betas"]), float(group["weight_decay"])
+    c = math.sqrt(1 - beta2**step)
+    eps, step_size = float(group["eps"]) * c, lr * c / (1 - beta1**step)
+    return [
+        beta1,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        eps,
+        step_size,
+        1 - lr * decay,
+        0 if group["decoupled_weight_decay"] else decay,
+    ]
 
 
 class AdamW(Adam):

@@ -3,6 +3,8 @@
 An update rule is a subclass with one method, `update`, which changes one parameter's array in place. See sgd.py.
 """
 
+import math
+import threading
 from collections import defaultdict
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from ..autograd import enable_grad, no_grad
 from ..backend import array_module, to_device
 from ..tensor import Tensor
+from ..threads import at_once, shares
 
 BLOCK_BYTES = (
     1 << 18
@@ -29,7 +32,7 @@ class Optimizer:
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
-        self._scratch = {}
+        self._scratch, self._factors = {}, {}  # temporaries; what an update rule computes once a step
         self._opt_called = False  # read by the schedulers: has step() run yet?
         if isinstance(params, Tensor):
             raise TypeError(
@@ -120,22 +123,39 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad(), np.errstate(all="ignore"):  # a diverging run goes to inf and nan silently, as in PyTorch
-            for group in self.param_groups:
-                for param in group["params"]:
-                    if param.grad is not None:
-                        array, grad = param.array, param.grad.array
-                        if grad.shape != array.shape or grad.dtype != array.dtype:
-                            raise ValueError(
-                                f"{self._name}: a parameter of {array.dtype} {array.shape} has a gradient of {grad.dtype} {grad.shape}"
-                            )
-                        self.update(array, grad, self.state[param], group)
-                        param.cell()[0] += 1  # its version: a write in place
+        work, self._factors = [], {}
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    array, grad = param.array, param.grad.array
+                    if grad.shape != array.shape or grad.dtype != array.dtype:
+                        raise ValueError(
+                            f"{self._name}: a parameter of {array.dtype} {array.shape} has a gradient of {grad.dtype} {grad.shape}"
+                        )
+                    work.append((array, grad, self.state[param], group))
+                    param.cell()[0] += 1  # its version: a write in place
+        n = (
+            shares(8 * sum([array.size for array, *_ in work]))
+            if all(array.__class__ is np.ndarray for array, *_ in work)
+            else 1
+        )
+        if n > 1:
+            work.sort(key=lambda item: -item[0].size)  # so that each thread gets about as much
+        with np.errstate(all="ignore"):  # a diverging run goes to inf and nan silently, as in PyTorch
+            at_once(self._update_all, [work[k::n] for k in range(n)])
         self._opt_called = True
         return loss
 
+    def _update_all(self, work):
+        with no_grad():
+            for item in work:
+                self.update(*item)
+
     def update(self, param, grad, state, group):
-        """Change the array `param` in place, given its gradient's array, its own state (a dict) and its group's options."""
+        """Change the array `param` in place, given its gradient's array, its own state (a dict) and its group's options.
+
+        Touches nothing else: after set_num_threads several parameters are updated at once.
+        """
         raise NotImplementedError(f"{self._name}: define update(param, grad, state, group), or step()")
 
     def blocks(self, *arrays):
@@ -148,20 +168,26 @@ class Optimizer:
         first = arrays[0]
         xp, size, length = array_module(first), first.size, BLOCK_BYTES // first.dtype.itemsize
         if size <= length or xp is not np or not all(array is None or array.flags.c_contiguous for array in arrays):
-            s, t = self._temporaries(xp, first.dtype, size)
-            yield *arrays, s[:size].reshape(first.shape), t[:size].reshape(first.shape)
+            yield *arrays, *self._temporaries(xp, first.dtype, first.shape)
             return
-        s, t = self._temporaries(xp, first.dtype, length)
+        s, t = self._temporaries(xp, first.dtype, (length,))
         flat = [None if array is None else array.reshape(-1) for array in arrays]
         for start in range(0, size, length):
             pieces = [None if array is None else array[start : start + length] for array in flat]
             count = min(length, size - start)
             yield *pieces, s[:count], t[:count]
 
-    def _temporaries(self, xp, dtype, length):
-        pair = self._scratch.get((xp.__name__, dtype))
-        if pair is None or pair[0].size < length:
-            pair = self._scratch[xp.__name__, dtype] = (xp.empty(length, dtype), xp.empty(length, dtype))
+    def _temporaries(self, xp, dtype, shape):
+        """Two of this shape for this thread, cut from the same memory for all shapes."""
+        key = threading.get_ident(), xp.__name__, dtype.char, shape
+        pair = self._scratch.get(key)
+        if pair is None:
+            size, whole = math.prod(shape), key[:3]
+            memory = self._scratch.get(whole)
+            if memory is None or memory[0].size < size:
+                self._scratch = {known: pair for known, pair in self._scratch.items() if known[:3] != whole}
+                memory = self._scratch[whole] = (xp.empty(size, dtype), xp.empty(size, dtype))
+            pair = self._scratch[key] = tuple([array[:size].reshape(shape) for array in memory])
         return pair
 
     def zero_grad(self, set_to_none=True):
@@ -233,9 +259,9 @@ class Optimizer:
 
 def count_step(state):
     """Add one to state["step"], a 0-d tensor as in PyTorch, and return it as a number."""
-    step = state["step"].array
-    step += 1
-    return step.item()
+    array = state["step"].array
+    array[...] = step = array.item() + 1
+    return step
 
 
 def zeros_like(array):

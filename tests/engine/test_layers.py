@@ -32,14 +32,28 @@ def close(found, expected, tolerance=1e-12):
 # --- convolution ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block", [1, 60, 10**9])
-@pytest.mark.parametrize("stride, groups", [(1, 1), (2, 2)])
-def test_a_convolution_in_blocks_is_the_one_in_one_piece(monkeypatch, block, stride, groups):
-    x, w, b = numbers(3, 4, 9, 7), numbers(6, 4 // groups, 3, 2), numbers(6)
+@pytest.mark.parametrize("block, span, wide", [(1, 1, 1), (60, 40, 1), (60, 40, 99), (10**9, 1, 99), (10**9, 40, 1)])
+@pytest.mark.parametrize("kernel", [(3, 2), (4, 1), (1, 1)])
+@pytest.mark.parametrize(
+    "stride, dilation, padding, groups", [(1, 1, 1, 1), (1, 1, 4, 1), (2, 1, 1, 1), (3, 2, 2, 1), (2, 1, 1, 2)]
+)
+def test_a_convolution_in_blocks_is_the_one_in_one_piece(
+    monkeypatch, block, span, wide, kernel, stride, dilation, padding, groups
+):
+    """In one piece all columns are copied; row by row, where they need not be, they are views."""
+    x, w, b = numbers(3, 4, 9, 7), numbers(6, 4 // groups, *kernel), numbers(6)
+
+    def convolved(x, w, b):
+        return F.conv2d(x, w, b, stride, padding, dilation, groups)
+
     monkeypatch.setattr(conv, "BLOCK", 10**9)
-    whole = gradients(lambda x, w, b: F.conv2d(x, w, b, stride=stride, padding=1, groups=groups), x, w, b)
+    monkeypatch.setattr(conv, "SPAN", 10**9)
+    monkeypatch.setattr(conv, "WIDE", 10**9)
+    whole = gradients(convolved, x, w, b)
     monkeypatch.setattr(conv, "BLOCK", block)
-    close(gradients(lambda x, w, b: F.conv2d(x, w, b, stride=stride, padding=1, groups=groups), x, w, b), whole)
+    monkeypatch.setattr(conv, "SPAN", span)
+    monkeypatch.setattr(conv, "WIDE", wide)
+    close(gradients(convolved, x, w, b), whole)
 
 
 def test_a_convolution_is_its_definition():
@@ -50,13 +64,13 @@ def test_a_convolution_is_its_definition():
     np.testing.assert_allclose(F.conv2d(Tensor(x), Tensor(w), stride=(2, 1)).array, expected, 1e-12)
 
 
-def test_a_batch_stays_innermost_in_memory_through_a_network():
+def test_rows_stay_outermost_and_the_batch_innermost_in_memory_through_a_network():
     x, w, v = Tensor(numbers(4, 3, 8, 8), True), Tensor(numbers(5, 3, 3, 3), True), Tensor(numbers(2, 5, 3, 3), True)
     running = Tensor(np.zeros(5)), Tensor(np.ones(5))
     first = F.max_pool2d(F.relu(F.batch_norm(F.conv2d(x, w, padding=1), *running, training=True)), 2)
     second = F.avg_pool2d(F.conv2d(first, v), 2)
     for y in (first, second):
-        assert y.array.transpose(1, 2, 3, 0).flags.c_contiguous, y.array.strides
+        assert y.array.transpose(2, 1, 3, 0).flags.c_contiguous, y.array.strides
 
 
 def test_a_convolution_keeps_no_columns():

@@ -1,0 +1,85 @@
+"""Threads for large work on arrays: none but the caller's, unless set_num_threads asks for more.
+
+Work is cut by what it writes, and each part computes what it would have computed in one piece, so results do not depend on the number of
+threads. Products of matrices have OpenBLAS's own threads; these here are for all that NumPy does on one core, during which it lets go of
+Python's lock.
+"""
+
+import contextvars
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+SHARE = (
+    1 << 20
+)  # elements in one pass over them, some 0.1 to 0.3 ms: less is not worth a hand-over, which takes about 40 µs
+
+_here = threading.local()
+
+
+class _Team:
+    count, pool = 1, None
+
+
+def get_num_threads():
+    return _Team.count
+
+
+def set_num_threads(num):
+    """Let large work on arrays run on this many threads; 1 at first. As torch.set_num_threads. RuntimeError unless it is positive."""
+    if num < 1:
+        raise RuntimeError(f"set_num_threads: the number of threads must be positive, not {num}")
+    if _Team.pool is not None:
+        _Team.pool.shutdown()
+    _Team.count, _Team.pool = num, None
+
+
+def shares(elements):
+    """How many parts work on this many elements, times the passes over them, is cut into."""
+    return max(1, min(_Team.count, elements // SHARE))
+
+
+def at_once(function, parts):
+    """function(part) for every part, all at the same time: the first here, each of the others on a thread of its own."""
+    if len(parts) == 1 or hasattr(_here, "is_worker"):
+        for part in parts:
+            function(part)
+        return
+    if _Team.pool is None:
+        _Team.pool = ThreadPoolExecutor(
+            max(_Team.count, 2) - 1, initializer=setattr, initargs=(_here, "is_worker", True)
+        )
+    others = [
+        _Team.pool.submit(contextvars.copy_context().run, function, part) for part in parts[1:]
+    ]  # np.errstate is the context's
+    try:
+        function(parts[0])
+    finally:
+        errors = [other.exception() for other in others]
+    for error in filter(None, errors):
+        raise error
+
+
+def in_slices(function, size, elements):
+    """function(slice) for slices that together are range(size): as many, at once, as `elements`, the work in all, is worth."""
+    n = min(shares(elements), max(1, size))
+    at_once(function, [slice(size * k // n, size * (k + 1) // n) for k in range(n)])
+
+
+def elementwise(function, *arrays):
+    """function(*arrays) for arrays of one shape, of which it fills the last: in slices along the axis that is outermost in the last's memory."""
+    y = arrays[-1]
+    work = y.size * (len(arrays) - 1)
+    if shares(work) == 1:
+        function(*arrays)
+        return
+    before = (slice(None),) * max(range(y.ndim), key=lambda axis: y.strides[axis] if y.shape[axis] > 1 else 0)
+    in_slices(lambda part: function(*[x[*before, part] for x in arrays]), y.shape[len(before)], work)
+
+
+def _forget_pool():
+    _Team.pool = None
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=_forget_pool)

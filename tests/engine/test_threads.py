@@ -1,0 +1,112 @@
+"""Threads: the same bits whatever their number, errors that come back, processes that are forked."""
+
+import os
+
+import numpy as np
+import pytest
+
+import framework
+from framework import Tensor, nn, optim, threads
+from framework.nn import functional as F
+
+
+@pytest.fixture
+def sharing(monkeypatch):
+    """Small work is shared too; afterwards one thread again."""
+    monkeypatch.setattr(threads, "SHARE", 8)
+    yield
+    framework.set_num_threads(1)
+
+
+def test_their_number_is_set_as_in_pytorch(sharing):
+    assert framework.get_num_threads() == 1
+    framework.set_num_threads(3)
+    assert (
+        framework.get_num_threads() == 3
+        and threads.shares(10**9) == 3
+        and threads.shares(20) == 2
+        and threads.shares(0) == 1
+    )
+    with pytest.raises(RuntimeError, match="set_num_threads: the number of threads must be positive, not 0"):
+        framework.set_num_threads(0)
+
+
+def trained(optimizer, **options):
+    """The weights of a small network after three steps, and its last loss."""
+    rng = np.random.default_rng(0)
+    framework.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1), nn.Flatten(), nn.Linear(8 * 4, 5),
+    )  # fmt: skip
+    x, y = Tensor(rng.standard_normal((6, 3, 16, 16), dtype="float32")), Tensor(rng.integers(0, 5, 6))
+    update = optimizer(model.parameters(), **options)
+    for _ in range(3):
+        loss = F.cross_entropy(model(x), y)
+        update.zero_grad()
+        loss.backward()
+        update.step()
+    return [*[p.array.copy() for p in model.parameters()], loss.array]
+
+
+@pytest.mark.parametrize(
+    "optimizer, options",
+    [
+        (optim.SGD, dict(lr=0.1, momentum=0.9)),
+        (optim.Adam, dict(lr=0.1, amsgrad=True)),
+        (optim.AdamW, dict(lr=0.1, maximize=True)),
+    ],
+    ids=["SGD", "Adam", "AdamW"],
+)
+def test_training_gives_the_same_bits_with_any_number_of_threads(sharing, optimizer, options):
+    alone = trained(optimizer, **options)
+    for count in (2, 3):
+        framework.set_num_threads(count)
+        for ours, theirs in zip(trained(optimizer, **options), alone, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_all_parts_are_done_and_an_error_in_one_comes_back(sharing):
+    framework.set_num_threads(4)
+    done = []
+
+    def work(part):
+        done.append(part.start)
+        if part.start == 6:
+            raise ValueError("the last part")
+
+    with pytest.raises(ValueError, match="the last part"):
+        threads.in_slices(work, 8, 100)
+    assert sorted(done) == [0, 2, 4, 6]
+
+
+def test_work_within_work_is_done_by_the_same_thread(sharing):
+    framework.set_num_threads(2)
+    results = np.zeros((4, 4))
+
+    def row(rows):
+        for i in range(rows.start, rows.stop):
+            threads.in_slices(lambda part, i=i: results[i].__setitem__(part, i + 1), 4, 100)
+
+    threads.in_slices(row, 4, 100)
+    np.testing.assert_array_equal(results, np.arange(1, 5)[:, None] * np.ones(4))
+
+
+def test_a_diverging_run_is_silent_on_every_thread(sharing, recwarn):
+    framework.set_num_threads(2)
+    weights = [nn.Parameter(framework.full((50,), 3e38)) for _ in range(4)]
+    for w in weights:
+        w.grad = Tensor(np.full(50, -3e38, np.float32))
+    optim.SGD(weights, lr=10.0).step()
+    assert all(np.isinf(w.array).all() for w in weights) and not recwarn.list
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_threads_of_its_own(sharing):
+    framework.set_num_threads(2)
+    x = framework.ones(40, 40) - 2
+    F.relu(x)  # starts a thread, which the child does not have
+    child = os.fork()
+    if not child:
+        os._exit(0 if F.relu(x).sum().item() == 0 else 1)
+    assert os.waitpid(child, 0)[1] == 0
