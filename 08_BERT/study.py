@@ -266,7 +266,7 @@ RECIPES = {
         epochs=5, steps_per_epoch=100, batch_size=16, lr=3e-3, **PRETRAINING,
     ),
     "imdb-pretrain": dict(
-        data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=10, steps_per_epoch=1000, batch_size=32, lr=2e-3,
+        data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=10, steps_per_epoch=1000, batch_size=16, lr=1.5e-3,
         **PRETRAINING,
     ),
     "imdb": FINE_TUNING,

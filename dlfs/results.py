@@ -14,7 +14,7 @@ from dlfs.studies import Study
 from framework.callbacks import figure
 from utils.errors import DLFSError
 from utils.files import write_atomically
-from utils.training_utils import LOG, read_log
+from utils.training_utils import CHECKPOINT, LOG, read_checkpoint, read_log
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
 RUN, CURVES = "run.json", "curves.png"
@@ -47,6 +47,14 @@ def read_run(folder: Path) -> Run:
         raise DLFSError(f"{folder} holds no run of `dlfs train`: there is no {folder / RUN}") from None
     except ValueError as error:
         raise DLFSError(f"{folder / RUN} is damaged: {error}") from None
+
+
+def trained_weights(folder: Path, level: str) -> dict[str, Any]:
+    """The weights (arrays, by name) in the checkpoint of a run's level; DLFSError where there is none."""
+    path = folder / level / CHECKPOINT
+    if not path.exists():
+        raise DLFSError(f"{folder} holds no checkpoint of {level}: there is no {path}")
+    return {name: getattr(tensor, "array", tensor) for name, tensor in read_checkpoint(path)["model"].items()}
 
 
 def summary(folder: Path, epochs: int) -> dict[str, float]:
