@@ -43,7 +43,10 @@ HEADS = {
     "qa_outputs": "qa_outputs",
 }
 OURS = {theirs: ours for ours, theirs in (ENCODER | HEADS).items()}
-TIED = {"cls.predictions.decoder.weight": "embeddings.word_embeddings.weight", "cls.predictions.decoder.bias": "mlm.bias"}
+TIED = {
+    "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "mlm.bias",
+}
 
 # What a checkpoint may hold beside the parameters, and need not: `dlfs convert` says so of each.
 SKIPPED = {r"(bert\.)?embeddings\.(position_ids|token_type_ids)": "0, 1, 2, … and zeros, which are computed"}

@@ -65,7 +65,9 @@ def masked(input_ids, vocab_size, rng, max_predictions=MAX_PREDICTIONS):  # (B, 
     """
     words = ~np.isin(input_ids, (PAD, CLS, SEP))  # (B, T)
     number = np.clip(np.rint(CHOSEN * (input_ids != PAD).sum(axis=1)), 1, max_predictions).astype(np.int64)  # (B,)
-    rank = np.where(words, rng.random(input_ids.shape), 2).argsort(axis=1).argsort(axis=1)  # (B, T): words in random order
+    rank = (
+        np.where(words, rng.random(input_ids.shape), 2).argsort(axis=1).argsort(axis=1)
+    )  # (B, T): words in random order
     chosen = (rank < number[:, None]) & words
     with default_numpy_generator(rng):
         inputs, _ = mask_tokens(input_ids, MASK, vocab_size, ~chosen, mlm_probability=1.0)

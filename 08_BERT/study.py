@@ -41,7 +41,9 @@ class BERTConfig:
     head: str = "pretraining"
     num_labels: int = 2  # K, the classes of the heads sequence and token
     gelu: str = "erf"  # the exact one, as transformers has it; or "tanh", the approximation in Google's code
-    dropout: float = 0.1  # of the embeddings, the attention's weights, what each sublayer adds, and before sequence and token
+    dropout: float = (
+        0.1  # of the embeddings, the attention's weights, what each sublayer adds, and before sequence and token
+    )
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self):
@@ -146,7 +148,9 @@ class BERTConfig:
 
 
 def on_cpu(tensor):
-    return str(tensor.device) == "cpu"  # to look at a tensor elsewhere would make the CPU wait for the device at every step
+    return (
+        str(tensor.device) == "cpu"
+    )  # to look at a tensor elsewhere would make the CPU wait for the device at every step
 
 
 def check_integers(where, name, tensor, shape, size, ignored=False):
@@ -198,8 +202,9 @@ VARIANTS = {
     "qa": BERTConfig(**TINY, head="qa"),
 }
 
-# A key's bias adds the same q · b to every score of a row, which the softmax takes away again (theory.md, section 2).
-ZERO_GRADIENTS = ("layers.0.attn.k_proj.bias", "layers.1.attn.k_proj.bias")
+# A key's bias adds the same q · b to every score of a row, and an answer's the same number to every place: the softmax takes both
+# away again (theory.md, equations 30 and 33).
+ZERO_GRADIENTS = ("layers.0.attn.k_proj.bias", "layers.1.attn.k_proj.bias", "qa_outputs.bias")
 TWIN = "transformers_bert"  # transformers' BertForPreTraining, BertForSequenceClassification, …
 
 

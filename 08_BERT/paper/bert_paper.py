@@ -17,7 +17,7 @@ from ..study import IGNORED, BERTConfig
 def init_parameter(name, parameter):
     """Matrices N(0, 0.02²), cut off at two standard deviations; γ 1, biases and β 0."""
     if parameter.ndim == 2:
-        nn.init.trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)  # eq. 25
+        nn.init.trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)  # eq. 34
     elif "norm" in name and name.endswith("weight"):
         nn.init.ones_(parameter)
     else:

@@ -20,7 +20,7 @@ def init_parameter(name, shape, generator):
         parameter = torch.randn(shape, generator=generator)
         while bool((far := parameter.abs() > 2).any()):
             parameter = torch.where(far, torch.randn(shape, generator=generator), parameter)
-        parameter = 0.02 * parameter  # eq. 25
+        parameter = 0.02 * parameter  # eq. 34
     elif "norm" in name and name.endswith("weight"):
         parameter = torch.ones(shape)
     else:
