@@ -673,6 +673,7 @@ LINEAR = {level: code.removeprefix("torch.tanh") for level, code in POOLED.items
 LAST = {level: code.replace("h[:, 0]", "h[:, -1]") for level, code in POOLED.items()}
 SPLIT = "x.unflatten(2, (self.config.num_attention_heads, -1))"
 INTERLEAVED = "x.unflatten(2, (-1, self.config.num_attention_heads)).transpose(2, 3)"
+CAUSAL = "attn_mask=mask & torch.ones(mask.shape[3], mask.shape[3], dtype=torch.bool).tril()"
 LEFT_OUT, COUNTED = "chosen = labels != IGNORED\n", "chosen, labels = labels == labels, labels.clamp(0)\n"
 CUT_OFF = {"lowlevel": "parameter.abs() > 2", "paper": "a=-0.04, b=0.04"}
 FAR_OUT = {"lowlevel": "parameter.abs() > 9", "paper": "a=-0.2, b=0.2"}
@@ -698,8 +699,8 @@ MUTANTS = [
     *both("the pooler reads the last token", POOLED, LAST, SEQUENCE),
     Mutant("ignore_index=0 kills NSP", "paper", "labels.reshape(-1), ignore_index=IGNORED", "labels.reshape(-1).clamp(0), ignore_index=0", PRETRAINS),
     Mutant("ignore_index=0 kills NSP", "lowlevel", "chosen = labels != IGNORED", "chosen = labels > 0", PRETRAINS),
-    Mutant("loss over tokens that were not chosen", "paper", "labels.reshape(-1), ignore_index=IGNORED", "labels.reshape(-1).clamp(0)", CHOSEN_COUNT),
-    Mutant("loss over tokens that were not chosen", "lowlevel", LEFT_OUT, COUNTED, CHOSEN_COUNT),
+    Mutant("loss over tokens not chosen", "paper", "labels.reshape(-1), ignore_index=IGNORED", "labels.reshape(-1).clamp(0)", CHOSEN_COUNT),
+    Mutant("loss over tokens not chosen", "lowlevel", LEFT_OUT, COUNTED, CHOSEN_COUNT),
     Mutant("loss over tokens without a label", "lowlevel", LEFT_OUT, COUNTED, TOKEN),
     Mutant("loss divided by all tokens", "paper", "ignore_index=IGNORED)", 'ignore_index=IGNORED, reduction="sum") / labels.numel()', TOKEN),
     Mutant("no NSP", "paper", " + cross_entropy(outputs[1], targets[1])  # eq. 17, 18", " + 0 * outputs[1].sum()", PRETRAINS),
@@ -712,12 +713,12 @@ MUTANTS = [
     Mutant("mask the wrong way round", "lowlevel", MASKED, MASKED.replace("~mask", "mask & ~mask[..., :1]"), QA),
     Mutant("mask after the softmax", "lowlevel", f"torch.softmax({MASKED}, dim=-1)", "torch.softmax(scores, dim=-1).masked_fill(~mask, 0.0)", SEQUENCE),
     Mutant("mask over the queries", "lowlevel", MASKED, MASKED.replace("~mask", "~mask.transpose(2, 3)").replace("-math.inf", "-1e9"), QA),
-    Mutant("causal attention", "paper", "attn_mask=mask", "attn_mask=mask & torch.ones(T := mask.shape[3], T, dtype=torch.bool).tril()", check_bidirectional),
+    Mutant("causal attention", "paper", "attn_mask=mask", CAUSAL, check_bidirectional),
     Mutant("decoder untied", "lowlevel", "h @ word_embeddings.T", "h @ word_embeddings.detach().T", PRETRAINS),
     Mutant("decoder untied", "paper", "F.linear(h, word_embeddings, ", "F.linear(h, word_embeddings.detach(), ", PRETRAINS),
     Mutant("no bias of the decoder", "paper", "word_embeddings, self.bias)", "word_embeddings)", PRETRAINS),
     Mutant("MLM head without GELU", "lowlevel", 'gelu(self.linear(h, "dense"), self.config)', 'self.linear(h, "dense")', PRETRAINS),
-    Mutant("MLM head without LayerNorm", "paper", "self.norm(gelu(self.dense(h), self.config))", "gelu(self.dense(h), self.config) + 0 * self.norm(h)", PRETRAINS),
+    Mutant("no LayerNorm in the MLM head", "paper", "h = self.norm(gelu(self.dense(h), self.config))", "h = gelu(self.dense(h), self.config)", PRETRAINS),
     Mutant("no LayerNorm of the embeddings", "paper", "self.dropout(self.norm(e))", "self.dropout(e) + 0 * self.norm(e)", SEQUENCE),
     Mutant("pre-norm", "paper", "self.norm1(x + self.attn(x, mask))", "x + self.attn(self.norm1(x), mask)", SEQUENCE),
     Mutant("no residual around the dense layers", "lowlevel", 'self.layer_norm(x + y, "norm2")', 'self.layer_norm(y, "norm2")', TOKEN),
@@ -728,7 +729,7 @@ MUTANTS = [
     *both("start and end exchanged", "start, end = ", "end, start = ", QA),
     *both("the span's losses not halved", " / 2  # eq. 22", "", QA),
     *both("normal, not truncated", CUT_OFF, FAR_OUT, check_initialisation),
-    Mutant("matrices start as torch.nn.Linear's", "paper", "nn.init.trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)", "nn.init.uniform_(parameter, -0.1, 0.1)", check_initialisation),
+    Mutant("matrices start as torch.nn.Linear's", "paper", "trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)", "uniform_(parameter, -0.1, 0.1)", check_initialisation),
     Mutant("dropout in evaluation", "paper", DROP, "self.config.dropout", check_dropout),
     Mutant("the classifier does not drop", "paper", "self.classifier(self.dropout(pooled))", "self.classifier(pooled)", check_dropout),
     Mutant("the classifier does not drop", "lowlevel", "dropout(pooled, dropout_p) @", "pooled @", check_dropout),
