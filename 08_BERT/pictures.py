@@ -68,7 +68,9 @@ def masked_words(level, data):
         whole = [
             t
             for t in range(6, min(len(text), 26))
-            if data.tokens[text[t]].isalpha() and not data.tokens[text[t + 1]].startswith("##") and len(data.tokens[text[t]]) > 3
+            if data.tokens[text[t]].isalpha()
+            and not data.tokens[text[t + 1]].startswith("##")
+            and len(data.tokens[text[t]]) > 3
         ]
         if (text > MASK).all() and whole:
             rows.append((text, int(rng.choice(whole))))
@@ -132,6 +134,20 @@ def neighbours(level, data):
     return figure
 
 
-ASKED = ("good", "terrible", "actress", "funny", "boring", "two", "was", "because", "film", "she", "function", "class", "string")
+ASKED = (
+    "good",
+    "terrible",
+    "actress",
+    "funny",
+    "boring",
+    "two",
+    "was",
+    "because",
+    "film",
+    "she",
+    "function",
+    "class",
+    "string",
+)
 DRAWINGS = {"attention": attention, "masked-words": masked_words, "positions": positions, "neighbours": neighbours}
 PICTURES = dict.fromkeys(("pydoc", "imdb-pretrain"), DRAWINGS)

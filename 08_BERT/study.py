@@ -268,7 +268,7 @@ RECIPES = {
             vocab_size=2_000, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=256,
             max_position_embeddings=64, dropout=0.0,
         ),
-        epochs=12, steps_per_epoch=100, batch_size=16, lr=3e-3, **PRETRAINING,
+        epochs=10, steps_per_epoch=100, batch_size=16, lr=3e-3, **PRETRAINING,
     ),
     "imdb-pretrain": dict(
         data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=10, steps_per_epoch=1000, batch_size=16, lr=1.5e-3,

@@ -729,7 +729,7 @@ MUTANTS = [
     *both("start and end exchanged", "start, end = ", "end, start = ", QA),
     *both("the span's losses not halved", " / 2  # eq. 22", "", QA),
     *both("normal, not truncated", CUT_OFF, FAR_OUT, check_initialisation),
-    Mutant("matrices start as torch.nn.Linear's", "paper", "trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)", "uniform_(parameter, -0.1, 0.1)", check_initialisation),
+    Mutant("matrices start uniform", "paper", "trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)", "uniform_(parameter, -0.03, 0.03)", check_initialisation),
     Mutant("dropout in evaluation", "paper", DROP, "self.config.dropout", check_dropout),
     Mutant("the classifier does not drop", "paper", "self.classifier(self.dropout(pooled))", "self.classifier(pooled)", check_dropout),
     Mutant("the classifier does not drop", "lowlevel", "dropout(pooled, dropout_p) @", "pooled @", check_dropout),
