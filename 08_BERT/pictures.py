@@ -26,8 +26,10 @@ def attention_weights(level, input_ids, token_type_ids):
 
 
 def attention(level, data):
-    """For each head of each layer a square over a passage of the test set cut in two: row t, dark where token t looks."""
-    text = next(row for row in data.test.x if (row[: EXCERPT - 3] > MASK).all())[: EXCERPT - 3]
+    """For each head of each layer a square over the test passage with the most words, cut in two: row t, dark where token t looks."""
+    is_word = np.array([token.removeprefix("##").isalpha() for token in data.tokens])
+    excerpts = data.test.x[:, : EXCERPT - 3]
+    text = excerpts[is_word[excerpts].sum(axis=1).argmax()]  # (EXCERPT - 3,)
     cut = len(text) // 2
     input_ids = np.array([CLS, *text[:cut], SEP, *text[cut:], SEP])
     token_type_ids = (np.arange(len(input_ids)) > cut + 1).astype(np.int64)
@@ -76,7 +78,7 @@ def masked_words(level, data):
             rows.append((text, int(rng.choice(whole))))
         if len(rows) == shown:
             break
-    figure = new_figure(11, 0.95 * len(rows) + 0.6, "One word hidden, and what the model takes it for")
+    figure = new_figure(11, 0.72 * len(rows) + 0.6, "One word hidden, and what the model takes it for")
     for axes, (text, place) in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows):
         probs = guesses(level, text, [place])[0]
         best = np.argsort(-probs)[:GUESSES]
@@ -126,11 +128,11 @@ def neighbours(level, data):
     axes.set_axis_off()
     for i, word in enumerate(asked):
         cosines = E @ E[index[word]]
-        nearest = [j for j in np.argsort(-cosines) if j != index[word] and data.tokens[j].isalpha()][:6]
+        nearest = [j for j in np.argsort(-cosines) if j != index[word] and data.tokens[j].isalpha()][:5]
         y = 1 - (i + 0.5) / len(asked)
         axes.text(0, y, word, fontsize=10, weight="bold", va="center")
         for place, j in enumerate(nearest):
-            axes.text(0.16 + 0.145 * place, y, f"{data.tokens[j]}  {cosines[j]:.2f}", fontsize=9, va="center")
+            axes.text(0.15 + 0.175 * place, y, f"{data.tokens[j]}  {cosines[j]:.2f}", fontsize=9, va="center")
     return figure
 
 
@@ -150,4 +152,5 @@ ASKED = (
     "string",
 )
 DRAWINGS = {"attention": attention, "masked-words": masked_words, "positions": positions, "neighbours": neighbours}
-PICTURES = dict.fromkeys(("pydoc", "imdb-pretrain"), DRAWINGS)
+# minutes on Python's help are enough to learn where a token stands, and not what it means
+PICTURES = {"pydoc": {name: DRAWINGS[name] for name in ("attention", "positions")}, "imdb-pretrain": DRAWINGS}
