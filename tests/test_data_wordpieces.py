@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.data.text import WordPieceTokenizer
-from utils.data_loaders import Split, TextDataset, load
+from utils.data_loaders import TextDataset, load
 from utils.data_sets import wordpieces
 from utils.data_sets.wordpieces import CLS, PAD, SEP, documents, encode_reviews, passages, read_reviews
 from utils.errors import DLFSError
@@ -76,15 +76,14 @@ def test_reviews_are_kept_in_the_order_of_the_splits(tmp_path):
 def test_imdb_for_both_uses():
     """The reviews to fine-tune on are the ends of those to pre-train on, and their labels those of `imdb`."""
     stream, reviews, words = load("imdb-pieces"), load("imdb-reviews"), load("imdb")
-    for stream_split, split, by_words in zip(
-        (stream.train, stream.valid), (reviews.train, reviews.valid), (words.train, words.valid)
-    ):
-        assert len(split) == stream_split.y[-1] + 1
-        np.testing.assert_array_equal(split.y, by_words.y)
-        first = stream_split.x[stream_split.y == 0][-126:]
-        np.testing.assert_array_equal(split.x[0][: len(first) + 2], [CLS, *first, SEP])
-    np.testing.assert_array_equal(reviews.test.y, words.test.y)
+    for name, step in (("train", 1), ("valid", 10), ("test", 100)):
+        texts, split = getattr(stream, name), getattr(reviews, name)
+        assert len(split.x[::step]) == texts.y[-1] + 1
+        np.testing.assert_array_equal(split.y, getattr(words, name).y)
+        for number in (0, 7):
+            last = texts.x[texts.y == number][-126:]
+            np.testing.assert_array_equal(split.x[number * step][: len(last) + 2], [CLS, *last, SEP])
     assert (
         reviews.train.x.shape == (22500, 128) and reviews.test.x.shape == (25000, 128) and len(reviews.tokens) == 8000
     )
-    assert isinstance(reviews.train, Split) and 6.5e6 < len(stream.train) < 7.5e6
+    assert 6.5e6 < len(stream.train) < 7.5e6

@@ -68,11 +68,11 @@ def pydoc_pieces() -> TextDataset:
 
 @dataset("imdb-pieces")
 def imdb_pieces() -> TextDataset:
-    """The text of IMDB's film reviews without their labels, in 8,000 word pieces: see `documents`. 22,500 / 2,500 / 2,500
-    reviews; the splits are those of `imdb`, and of its 25,000 for the test every tenth.
+    """The text of IMDB's film reviews without their labels, in 8,000 word pieces: see `documents`. 22,500 / 250 / 250 reviews; the
+    splits are those of `imdb`, of which every tenth is kept to validate on and every hundredth for the test.
     """
     reviews, tokens = encoded_reviews()
-    splits = documents(reviews[:22500]), documents(reviews[22500:25000]), documents(reviews[25000::10])
+    splits = documents(reviews[:22500]), documents(reviews[22500:25000:10]), documents(reviews[25000::100])
     return TextDataset("imdb-pieces", *splits, tokens)
 
 
@@ -89,7 +89,8 @@ def imdb_reviews_in_pieces() -> TextDataset:
     labels = np.repeat(np.array([0, 1]), 12500)  # as imdb_reviews has them
     y = np.concatenate([labels[np.random.default_rng(0).permutation(25000)], labels])
     parts = slice(0, 22500), slice(22500, 25000), slice(25000, None)
-    return TextDataset("imdb-reviews", *(Split(ids[part], y[part]) for part in parts), tokens)
+    train, valid, test = (Split(ids[part], y[part]) for part in parts)
+    return TextDataset("imdb-reviews", train, valid, test, tokens)
 
 
 def encoded_reviews() -> tuple[list[np.ndarray], tuple[str, ...]]:
