@@ -381,3 +381,15 @@ def test_from_starts_with_another_runs_weights(capsys, tmp_path, monkeypatch):
     assert status == 1 and f"--from: {before} holds a run of 08_BERT, not of 02_MLP" in " ".join(err.split())
     status, _, err = run(capsys, *arguments[:-1], str(tmp_path / "nowhere"))
     assert status == 1 and "holds no run of `dlfs train`" in " ".join(err.split())
+
+
+def test_what_a_run_is_judged_by(monkeypatch):
+    """Its accuracy; where it has none by that name, the first that it has; a loss only where the study says so."""
+    figures = [
+        {"test_mlm_accuracy": 0.5, "test_nsp_accuracy": 0.9},
+        {"test_words_accuracy": 0.1, "test_accuracy": 0.8},
+        {"test_loss": 1.0},
+    ]
+    runs = [{"data": name, "levels": {"paper": found}} for name, found in zip("abc", figures)]
+    monkeypatch.setattr(results, "recorded_runs", lambda study: runs)
+    assert results.reached(find_study("08")) == ["a 50.0 % mlm accuracy", "b 80.0 %"]
