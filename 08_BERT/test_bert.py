@@ -170,6 +170,10 @@ def check_initialisation(build):
             assert np.abs(p).max() <= 0.04 + 1e-7, name
             if p.size > 1000:
                 assert abs(p.std() / 0.0176 - 1) < 0.05 and abs(p.mean()) < 0.002, f"{name}: {p.mean()} ± {p.std()}"
+                far = (
+                    np.abs(p) > 0.03
+                ).mean()  # of a normal variable within 2 standard deviations 9.2 % are beyond 1.5
+                assert abs(far - 0.092) < 0.03, f"{name}: {far}"
 
 
 # ----------------------------------------------------------------------------------------------------- Every level
