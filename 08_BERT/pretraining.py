@@ -69,7 +69,9 @@ def masked(input_ids, vocab_size, rng, max_predictions=MAX_PREDICTIONS):  # (B, 
         np.where(words, rng.random(input_ids.shape), 2).argsort(axis=1).argsort(axis=1)
     )  # (B, T): words in random order
     chosen = (rank < number[:, None]) & words
-    with default_numpy_generator(rng):
+    with default_numpy_generator(
+        rng
+    ):  # mask_tokens would choose each token by chance; what it may choose from is chosen already
         inputs, _ = mask_tokens(input_ids, MASK, vocab_size, ~chosen, mlm_probability=1.0)
     M = chosen.sum(axis=1).max()
     masked_positions = np.argsort(~chosen, axis=1, kind="stable")[:, :M]  # the chosen ones first

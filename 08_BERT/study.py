@@ -238,7 +238,10 @@ def nsp_accuracy(outputs, masked_ids, next_sentence):
 
 
 def warm_up_and_linear(step, steps):
-    """The factor on the learning rate: up in a straight line for a tenth of the steps, then down to 0 (the paper's A.2 and A.3)."""
+    """The factor on the learning rate: up in a straight line for a tenth of the steps, then down to 0.
+
+    The paper's pre-training warms up for 10,000 of 1,000,000 steps, its released code for fine-tuning for a tenth.
+    """
     warm_up = max(steps // 10, 1)
     return (step + 1) / warm_up if step < warm_up else (steps - step) / (steps - warm_up)
 
