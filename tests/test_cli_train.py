@@ -1,5 +1,6 @@
 """`dlfs train` and `dlfs results` on the bundled digits: what they write, show and refuse, and Ctrl-C for real."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from dlfs import results
 from dlfs.cli import main
 from dlfs.levels import build_level
 from dlfs.studies import ROOT, all_studies, find_study
+from utils import data_loaders
 from utils.data_loaders import Dataset, Split, load
 from utils.errors import DLFSError
 from utils.training_utils import read_checkpoint
@@ -327,3 +330,66 @@ def test_weights_of_a_checkpoint_load_at_every_level(trained):
         predictions.append(level.predict((test.x.reshape(len(test), -1),), (test.y,))[1][0])
     for logits in predictions:
         np.testing.assert_allclose(logits, predictions[0], rtol=0, atol=1e-5 * np.abs(predictions[0]).max())
+
+
+def test_from_starts_with_another_runs_weights(capsys, tmp_path, monkeypatch):
+    """What both have is taken over, the rest starts as ever; the run says so, and what does not fit is named."""
+    study = find_study("08")
+    tiny = study.facts.BERTConfig(
+        vocab_size=2000,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        max_position_embeddings=16,
+    )
+    recipe = {**study.recipe("pydoc")[1], "config": tiny, "epochs": 1, "steps_per_epoch": 2}
+    tokens = load("pydoc-pieces").train.x[:320].reshape(20, 16)
+    split = Split(tokens, np.arange(20) % 2)
+    monkeypatch.setitem(data_loaders.DATASETS, "few", lambda: Dataset("few", split, split, split))
+    fine = {
+        **study.facts.FINE_TUNING,
+        "data": "few",
+        "config": dataclasses.replace(tiny, head="sequence"),
+        "epochs": 1,
+        "lr": 1e-12,
+    }
+    wider = {**fine, "config": dataclasses.replace(fine["config"], hidden_size=16)}
+    monkeypatch.setattr(study.facts, "RECIPES", {"pydoc": recipe, "fine": fine, "wider": wider})
+    before, after = str(tmp_path / "before"), str(tmp_path / "after")
+    assert run(capsys, "train", "08", "--level", "engine", "--save-dir", before)[0] == 0
+    arguments = ("train", "08", "--level", "engine", "--data", "fine", "--from", before)
+    status, out, _ = run(capsys, *arguments, "--save-dir", after)
+    assert status == 0
+    said = " ".join(out.split())
+    assert "New: classifier.weight, classifier.bias. Not taken over: mlm.bias, mlm.dense.weight" in said
+    ran = json.loads((tmp_path / "after" / "run.json").read_text())
+    assert ran["from"] == before and ran["command"] == f"dlfs train 08 --level engine --data fine --from {before}"
+    states = [
+        read_checkpoint(Path(folder) / "engine" / "checkpoint.safetensors")["model"] for folder in (before, after)
+    ]
+    shared = states[0].keys() & states[1].keys()
+    assert len(shared) == len(tiny.shapes) - 7
+    for name in shared:
+        np.testing.assert_allclose(states[1][name].array, states[0][name].array, atol=1e-8, err_msg=name)
+    status, _, err = run(capsys, *arguments[:-3], "wider", "--from", before)
+    assert (
+        status == 1
+        and "is of another config: embeddings.word_embeddings.weight is (2000, 8) there and (2000, 16) here" in err
+    )
+    status, _, err = run(capsys, "train", "02", "--level", "by-hand", "--from", before)
+    assert status == 1 and f"--from: {before} holds a run of 08_BERT, not of 02_MLP" in " ".join(err.split())
+    status, _, err = run(capsys, *arguments[:-1], str(tmp_path / "nowhere"))
+    assert status == 1 and "holds no run of `dlfs train`" in " ".join(err.split())
+
+
+def test_what_a_run_is_judged_by(monkeypatch):
+    """Its accuracy; where it has none by that name, the first that it has; a loss only where the study says so."""
+    figures = [
+        {"test_mlm_accuracy": 0.5, "test_nsp_accuracy": 0.9},
+        {"test_words_accuracy": 0.1, "test_accuracy": 0.8},
+        {"test_loss": 1.0},
+    ]
+    runs = [{"data": name, "levels": {"paper": found}} for name, found in zip("abc", figures)]
+    monkeypatch.setattr(results, "recorded_runs", lambda study: runs)
+    assert results.reached(find_study("08")) == ["a 50.0 % mlm accuracy", "b 80.0 %"]

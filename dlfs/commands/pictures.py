@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 
 from dlfs.levels import Level, build_level
-from dlfs.results import read_run
+from dlfs.results import read_run, trained_weights
 from dlfs.studies import Study, find_written_study
 from utils.data_loaders import load
 from utils.errors import DLFSError
-from utils.training_utils import CHECKPOINT, read_checkpoint
 from utils.visualization import save
 
 
@@ -48,11 +47,8 @@ def pictures(study: Study) -> dict:
 
 def trained_level(study: Study, run: Path, level: str, data: str) -> Level:
     """The model with a run's weights, in NumPy by hand where that is written, else on the engine: without PyTorch."""
-    path = run / level / CHECKPOINT
-    if not path.exists():
-        raise DLFSError(f"{run} holds no checkpoint of {level}: there is no {path}")
+    weights = trained_weights(run, level)
     _, recipe = study.recipe(data)
     shown = build_level(study, "by-hand" if "by-hand" in study.levels else "engine", recipe["config"])
-    state = read_checkpoint(path)["model"]
-    shown.load_state({name: getattr(tensor, "array", tensor) for name, tensor in state.items()})
+    shown.load_state(weights)
     return shown

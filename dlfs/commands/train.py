@@ -16,8 +16,8 @@ import numpy as np
 from click.core import ParameterSource
 from rich.console import Console
 
-from dlfs.levels import TITLES, Level, build_level, import_torch, initial_level
-from dlfs.results import CURVES, RUN, Run, data_of, read_run
+from dlfs.levels import TITLES, Level, State, build_level, import_torch, initial_level
+from dlfs.results import CURVES, RUN, Run, data_of, read_run, trained_weights
 from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
 from framework.callbacks import Callback, Progress, TensorBoard, figure
@@ -58,6 +58,13 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
     metavar="EPOCHS",
     type=click.IntRange(min=1),
     help="Stop when the validation loss has not fallen for so many epochs, and keep the best weights.",
+)
+@click.option(
+    "--from",
+    "from_",
+    metavar="RUN",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Start from the weights of another run of MODEL, in all that both have; the rest starts anew.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes weights and batches.")
 @click.option(
@@ -117,7 +124,7 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
 
 
 def option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def command_line(study: Study, data: str, given: dict[str, Any]) -> str:
@@ -142,6 +149,7 @@ def new_run(
     clip: float | None,
     ema: float | None,
     early_stopping: int | None,
+    from_: Path | None,
     seed: int,
     device: str,
     save_dir: Path | None,
@@ -186,6 +194,7 @@ def new_run(
         "compile": compile,
         "bf16": bf16,
         "channels_last": channels_last,
+        "from": str(from_) if from_ else None,
         "seed": seed,
         "device": device,
         "versions": versions(levels),
@@ -233,6 +242,8 @@ def execute(study: Study, run: Run, folder: Path) -> None:
         check_batch(levels[name], data, plan)
     callbacks = {name: watchers(run, level.title, folder / name, console) for name, level in levels.items()}
     start = initial_level(study, config, run["seed"]).state()
+    if run.get("from"):
+        start = continued(study, start, Path(run["from"]), console)
     write_atomically(folder / RUN, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     console.print(
         f"{study.fact('NAME')} on {data_name}: {len(data.train):,} examples to train on, {len(data.valid):,} to validate, "
@@ -252,6 +263,26 @@ def execute(study: Study, run: Run, folder: Path) -> None:
         draw(study, run, histories, folder / CURVES)
     show_summary(console, histories)
     console.print(f"The run is in {folder}; its curves are {folder / CURVES}", highlight=False, soft_wrap=True)
+
+
+def continued(study: Study, start: State, folder: Path, console: Console) -> State:
+    """The weights to start from, with those of another run wherever it has parameters of the same names."""
+    other = read_run(folder)
+    if other["model"] != study.folder.name:
+        raise DLFSError(f"--from: {folder} holds a run of {other['model']}, not of {study.folder.name}")
+    found = trained_weights(folder, other["levels"][-1])
+    shared = [name for name in start if name in found]
+    for name in shared:
+        if found[name].shape != start[name].shape:
+            shapes = f"{found[name].shape} there and {start[name].shape} here"
+            raise DLFSError(f"--from: {folder} is of another config: {name} is {shapes}")
+    new, left = (", ".join(name for name in a if name not in b) or "none" for a, b in ((start, found), (found, start)))
+    console.print(
+        f"{len(shared)} parameters are those of {folder}. New: {new}. Not taken over: {left}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return {**start, **{name: found[name] for name in shared}}
 
 
 def watchers(run: Run, title: str, folder: Path, console: Console) -> list[Callback]:
