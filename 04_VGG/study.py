@@ -237,7 +237,7 @@ RECIPES = {
 TWIN = "production_twin"
 
 
-def ZERO_GRADIENTS(config):  # noqa: N802
+def ZERO_GRADIENTS(config):
     """A bias before a BatchNorm: the mean that is taken out takes the bias with it (theory.md, section 3.4)."""
     return tuple(f"{name}.bias" for name in config.convolutions.values()) if config.batch_norm else ()
 
