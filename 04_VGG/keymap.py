@@ -40,6 +40,8 @@ class TorchvisionLayers(TorchvisionVGG):
         nn.Module.__init__(self)
         self.features = vgg.make_layers(torchvision_table(config), config.batch_norm)
         self.avgpool = nn.AdaptiveAvgPool2d((config.map_size, config.map_size))
-        *hidden, last = (nn.Linear(*sizes) for sizes in config.linear_sizes)
-        behind = nn.ReLU(), nn.Dropout(config.dropout)
-        self.classifier = nn.Sequential(*(layer for linear in hidden for layer in (linear, *behind)), last)
+        *hidden, last = config.linear_sizes
+        layers = []
+        for sizes in hidden:
+            layers += [nn.Linear(*sizes), nn.ReLU(True), nn.Dropout(config.dropout)]
+        self.classifier = nn.Sequential(*layers, nn.Linear(*last))

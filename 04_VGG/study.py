@@ -220,7 +220,7 @@ RECIPES = {
             layers=(2, 2), channels=(16, 32), hidden=(64,), dropout=0.0, init="he",
             in_channels=1, image_size=8, num_classes=10,
         ),
-        epochs=10, batch_size=32, lr=0.02, **SGD,
+        epochs=10, batch_size=32, lr=0.01, **SGD,
     ),
     # Net A at half its width: 20 minutes on two cores.
     "cifar10": dict(
