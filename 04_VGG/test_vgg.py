@@ -490,14 +490,6 @@ def test_forward_and_loss_refuse_what_they_do_not_take(build):
         level.model.loss(level.tensor(x), level.tensor(targets.astype(np.float32)))
 
 
-def test_level_2_refuses_a_variance_of_one_number(build):
-    config = VGGConfig(layers=(1, 1), channels=(2, 2), hidden=(), image_size=4, batch_norm=True)
-    level = build(replace(config, image_size=4))
-    level.model.forward(level.tensor(np.zeros((1, 3, 4, 4), dtype=np.float32)))  # 2 x 2 numbers in the last channels
-    config = replace(config, layers=(1,), channels=(2,), image_size=2)
-    assert config.map_size == 1
-
-
 def test_a_missing_torchvision_is_said_with_the_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     monkeypatch.delitem(sys.modules, "04_VGG.keymap")

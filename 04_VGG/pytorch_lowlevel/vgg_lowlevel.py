@@ -50,9 +50,7 @@ class BatchNorm2d(Layer):
         buffers, name = self.model.buffers, self.name
         mean, var = buffers[f"{name}.running_mean"], buffers[f"{name}.running_var"]  # (C,), (C,)
         if self.model.training:
-            count = x.numel() // x.shape[1]  # numbers in a channel: B H W
-            if count == 1:
-                raise ValueError(f"{name}: one number in a channel has no variance: x is {tuple(x.shape)}, in training")
+            count = x.numel() // x.shape[1]  # numbers in a channel, B H W: 4 at least, as a pooling follows
             mean, var = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), correction=0)  # (C,), (C,), eq. 4
             with torch.no_grad():
                 unbiased = var * (count / (count - 1))
