@@ -174,7 +174,7 @@ VARIANTS = {
     "tiny": TINY,
     "tiny-one-head": replace(TINY, num_heads=1),
     "tiny-narrow-mlp": replace(TINY, mlp_ratio=2, num_heads=4),
-    "tiny-grey": replace(TINY, in_channels=1, patch_size=3, embed_dim=16, mlp_ratio=2),
+    "tiny-grey": replace(TINY, in_channels=1, embed_dim=16, mlp_ratio=2),
     "one-patch": replace(TINY, patch_size=12),
 }
 
