@@ -492,7 +492,8 @@ MUTANTS = [
     Mutant("not divided by √d", "lowlevel", " / math.sqrt(q.shape[-1])", "", check_agreement),
     Mutant("divided by √D", "lowlevel", "math.sqrt(q.shape[-1])", "math.sqrt(self.config.embed_dim)", check_agreement),
     Mutant("softmax over the queries", "lowlevel", "torch.softmax(scores, dim=-1)", "torch.softmax(scores, dim=-2)", check_agreement),
-    Mutant("a causal mask, as in GPT", "paper", "F.scaled_dot_product_attention(q, k, v)", "F.scaled_dot_product_attention(q, k, v, is_causal=True)", check_agreement),
+    Mutant("a causal mask, as in GPT", "paper", "F.scaled_dot_product_attention(q, k, v)",
+           "F.scaled_dot_product_attention(q, k, v, is_causal=True)", check_agreement),
     Mutant("heads not put side by side", "paper", "y = y.transpose(1, 2).flatten(2)", "y = y.reshape(x.shape)", check_agreement),
     # MLP
     Mutant("tanh-GELU", "paper", "F.gelu(a)", 'F.gelu(a, approximate="tanh")', check_agreement),
@@ -507,8 +508,9 @@ MUTANTS = [
     Mutant("none after attention", "lowlevel", 'y = self.linear(y, "proj")  # (B, T, D), eq. 11\n        return dropout(y, dropout_p)',
            'y = self.linear(y, "proj")  # (B, T, D), eq. 11\n        return y', check_dropout_places),
     # initialisation
-    Mutant("a head that is not 0", "paper", "self.head = nn.Linear(D, config.num_classes)\n        with torch.no_grad():\n            for name, parameter in self.named_parameters():",
-           "self.head = nn.Linear(D, config.num_classes)\n        with torch.no_grad():\n            for name, parameter in list(self.named_parameters())[:-2]:", check_initialisation),
+    Mutant("a head that is not 0", "paper", 'elif name == "patch_embed.proj.weight":',
+           'elif name == "head.weight":\n        nn.init.normal_(parameter, std=0.02)\n    elif name == "patch_embed.proj.weight":',
+           check_initialisation),
     Mutant("a class token that is not 0", "lowlevel", 'if name == "pos_embed":', 'if name in ("pos_embed", "cls_token"):', check_initialisation),
     Mutant("positions N(0, 1)", "paper", "nn.init.normal_(parameter, std=0.02)", "nn.init.normal_(parameter)", check_initialisation),
     Mutant("Glorot for q, k and v together", "paper", "nn.init.uniform_(parameter, -math.sqrt(6 / (D + D)), math.sqrt(6 / (D + D)))",
