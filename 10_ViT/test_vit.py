@@ -218,7 +218,7 @@ def test_every_level_learns_the_digits(build):
         batch = rng.integers(0, len(data.train), size=32)
         losses.append(level.step(*STUDY.facts.training_batch(config, data.train.x[batch], data.train.y[batch], rng)))
     assert losses[0] == pytest.approx(math.log(10), abs=1e-4)  # a head of zeros
-    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10]), losses
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10]), losses
 
 
 def test_a_key_s_bias_has_no_gradient(build):

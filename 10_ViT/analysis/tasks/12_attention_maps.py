@@ -11,7 +11,9 @@ def attention_maps(model, x):
         model.eval()
         for block in model.blocks:
             block.attn.fused_attn = False
-            handles.append(block.attn.attn_drop.register_forward_hook(lambda module, inputs, output: maps.append(output)))
+            handles.append(
+                block.attn.attn_drop.register_forward_hook(lambda module, inputs, output: maps.append(output))
+            )
         with torch.no_grad():
             model(x)
     finally:

@@ -32,14 +32,26 @@ def test_the_weights_are_those_that_the_model_uses(exercise, options):
     model, x = vit(**options).eval(), images()
     with torch.no_grad():
         expected = by_hand(model, x)
-    expect(exercise.attention_maps(model, x), expected, "attention_maps(model, x (2, 3, 32, 32))", "after the softmax, block by block", 1e-4)
+    expect(
+        exercise.attention_maps(model, x),
+        expected,
+        "attention_maps(model, x (2, 3, 32, 32))",
+        "after the softmax, block by block",
+        1e-4,
+    )
 
 
 def test_of_the_model_in_evaluation(exercise):
     model, x = vit(attn_drop_rate=0.5), images()
     model.train()
     got = exercise.attention_maps(model, x)
-    expect(got.sum(-1), torch.ones(got.shape[:-1]), "the rows of attention_maps(a model in training with dropout)", "in evaluation there is no dropout, and rows add up to 1", 1e-4)
+    expect(
+        got.sum(-1),
+        torch.ones(got.shape[:-1]),
+        "the rows of attention_maps(a model in training with dropout)",
+        "in evaluation there is no dropout, and rows add up to 1",
+        1e-4,
+    )
     assert not got.requires_grad, "the maps hold a graph: compute them without gradient"
 
 
@@ -57,7 +69,7 @@ def test_the_model_is_left_as_it_was(exercise):
 
 def test_it_is_left_so_after_an_error_too(exercise):
     model = vit()
-    with pytest.raises(Exception):
+    with pytest.raises(AssertionError):
         exercise.attention_maps(model, torch.zeros(1, 3, 31, 31))
     clean = model.training and all(b.attn.fused_attn and not b.attn.attn_drop._forward_hooks for b in model.blocks)
     assert clean, "after an image of the wrong size the model is not as it was: restore it in a finally"
@@ -68,4 +80,10 @@ def test_rollout(exercise):
     maps = maps / maps.sum(-1, keepdim=True)
     half = [(m.mean(1) + torch.eye(5)) / 2 for m in maps]
     expect(exercise.rollout(maps[:1]), half[0], "rollout of one block", "half the heads' mean, half the identity", 1e-5)
-    expect(exercise.rollout(maps), half[2] @ half[1] @ half[0], "rollout of three blocks", "the later block stands on the left", 1e-5)
+    expect(
+        exercise.rollout(maps),
+        half[2] @ half[1] @ half[0],
+        "rollout of three blocks",
+        "the later block stands on the left",
+        1e-5,
+    )

@@ -22,10 +22,18 @@ def test_a_token_is_where_its_patch_is(exercise, size, registers):
         scores = model.head(model.backbone.forward_features(x)[:, -n * m :])  # (B, N, K)
         maps = torch.stack([torch.stack([scores[:, i * m + j] for j in range(m)], -1) for i in range(n)], -2)
         got = model(x)
-    assert got.shape == (2, 4, *size), f"the logits are {tuple(got.shape)}, expected (2, 4, {size[0]}, {size[1]}): a score of each class for each pixel"
+    assert got.shape == (2, 4, *size), (
+        f"the logits are {tuple(got.shape)}, expected (2, 4, {size[0]}, {size[1]}): a score of each class for each pixel"
+    )
     expected = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
     what = f"Segmenter(…)(x (2, 3, {size[0]}, {size[1]})) with {registers} registers"
-    expect(got, expected, what, "num_prefix_tokens come before the patches, which are row by row; enlarged bilinearly, align_corners=False", 1e-4)
+    expect(
+        got,
+        expected,
+        what,
+        "num_prefix_tokens come before the patches, which are row by row; enlarged bilinearly, align_corners=False",
+        1e-4,
+    )
 
 
 def test_head_and_backbone_learn(exercise):
