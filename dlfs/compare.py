@@ -107,6 +107,8 @@ def compare_study(
     config = study.config(variant)
     levels = build_levels(study, config) if levels is None else levels
     zero_gradients = getattr(study.facts, "ZERO_GRADIENTS", ())
+    if callable(zero_gradients):
+        zero_gradients = zero_gradients(config)
     return [compare_levels(levels, start, zero_gradients) for start in starts(study, config, seed)]
 
 

@@ -15,7 +15,7 @@ study.py holds facts, as constants and small functions:
     examples(config, data)                 -> the data set as the config reads it, such as a text in windows of its length; by default as it is
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
-    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics, where a variant has them
+    ZERO_GRADIENTS                         names of parameters whose gradient is zero by mathematics, where a variant has them; or a function of the config
     LOUD                                   by how much `compare` enlarges the initial matrices, where 5 times makes ten steps chaotic
     PUBLISHED                              {name: config} of weights that others publish: what `dlfs convert` tries, beside VARIANTS and RECIPES
     TWIN                                   None, or the function of keymap.py that makes the production twin of a config: a module
