@@ -70,6 +70,7 @@ def zero_shot(level, data, classes):
 
 def recall(similarity, relevant, k):  # (N, M), (N, M)
     """The share of the N queries of whose k most similar candidates one is relevant (a matrix of bools)."""
+    k = min(k, similarity.shape[1])
     best = np.argpartition(-similarity, k - 1, axis=1)[:, :k]  # (N, k)
     return float(np.take_along_axis(relevant, best, axis=1).any(axis=1).mean())  # eq. 32
 
