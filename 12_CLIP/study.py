@@ -199,9 +199,10 @@ class CLIPConfig:
         lowest, highest = int(text.min()), int(text.max())
         if lowest < 0 or highest >= self.vocab_size:
             raise ValueError(f"CLIP: expected tokens in 0..{self.vocab_size - 1}, got {lowest}..{highest}")
-        ends = [int(end) for end in (text == self.end_of_text).sum(dim=1)]
-        if 0 in ends:
-            raise ValueError(f"CLIP: text {ends.index(0)} has no end: the token {self.end_of_text}, at which it is read")
+        last = text.amax(dim=1)  # (B,)
+        if int(last.min()) < self.end_of_text:
+            first = int(last.argmin())
+            raise ValueError(f"CLIP: text {first} has no end: the token {self.end_of_text}, at which it is read")
 
     def check_pairs(self, x, text):
         """Refuse to train on images and texts that are not pairs."""

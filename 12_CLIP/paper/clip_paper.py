@@ -258,8 +258,8 @@ class CLIP(nn.Module):
 
     def loss(self, x, text):  # (B, in_channels, H, W), (B, T)
         """The mean cross entropy () of each image's text among the batch's texts, and of each text's image among the images."""
-        self.config.check_pairs(x, text)
         logits = self.forward(x, text)  # (B, B)
+        self.config.check_pairs(x, text)
         targets = torch.arange(len(x), device=x.device)  # (B,)
         loss = (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2  # (), eq. 6
         return loss

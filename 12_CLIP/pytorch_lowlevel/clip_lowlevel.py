@@ -300,8 +300,8 @@ class CLIP:
 
     def loss(self, x, text):  # (B, in_channels, H, W), (B, T)
         """The mean cross entropy () of each image's text among the batch's texts, and of each text's image among the images."""
-        self.config.check_pairs(x, text)
         logits = self.forward(x, text)  # (B, B)
+        self.config.check_pairs(x, text)
         matching = logits.diagonal()  # (B,)
         of_texts = (torch.logsumexp(logits, dim=1) - matching).mean()  # ()
         of_images = (torch.logsumexp(logits, dim=0) - matching).mean()  # ()
