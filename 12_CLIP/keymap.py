@@ -28,7 +28,13 @@ import numpy as np
 
 # ------------------------------------------------------------------------------------------- transformers, and timm
 
-BLOCK = (("ln_1", "layer_norm1"), ("ln_2", "layer_norm2"), ("attn", "self_attn"), ("mlp.fc", "mlp.fc1"), ("mlp.proj", "mlp.fc2"))
+BLOCK = (
+    ("ln_1", "layer_norm1"),
+    ("ln_2", "layer_norm2"),
+    ("attn", "self_attn"),
+    ("mlp.fc", "mlp.fc1"),
+    ("mlp.proj", "mlp.fc2"),
+)
 TOWERS = (
     ("visual.class_embedding", "vision_model.embeddings.class_embedding"),
     ("visual.positional_embedding", "vision_model.embeddings.position_embedding.weight"),
@@ -44,7 +50,13 @@ TOWERS = (
     ("text.proj.weight", "text_projection.weight"),
 )
 TIMM_BOTTLENECK = {"1": "conv1_1x1", "2": "conv2_kxk", "3": "conv3_1x1"}
-TIMM_POOL = (("positional_embedding", "pos_embed"), ("q_proj", "q"), ("k_proj", "k"), ("v_proj", "v"), ("c_proj", "proj"))
+TIMM_POOL = (
+    ("positional_embedding", "pos_embed"),
+    ("q_proj", "q"),
+    ("k_proj", "k"),
+    ("v_proj", "v"),
+    ("c_proj", "proj"),
+)
 
 # What a checkpoint may hold beside the parameters, and need not: `dlfs convert` says so of each.
 SKIPPED = {
@@ -64,7 +76,10 @@ def renamed(name, pairs):
 def to_twin(state):
     """A state dict of ours in the names of the twin."""
     resnet = "visual.attnpool.positional_embedding" in state
-    return {(timm_name(name) if resnet and name.startswith("visual.") else transformers_name(name)): array for name, array in state.items()}
+    return {
+        (timm_name(name) if resnet and name.startswith("visual.") else transformers_name(name)): array
+        for name, array in state.items()
+    }
 
 
 def transformers_name(name):
@@ -145,7 +160,9 @@ def vit_twin(config):
     )  # fmt: skip
     return Twin(
         transformers.CLIPConfig(
-            text_config=text_config(config).to_dict(), vision_config=image_config.to_dict(), projection_dim=config.embed_dim
+            text_config=text_config(config).to_dict(),
+            vision_config=image_config.to_dict(),
+            projection_dim=config.embed_dim,
         )
     )
 

@@ -26,7 +26,9 @@ def matrix_panel(figure, values, rows, columns, ylabel, xlabel):
     middle = (values.min() + values.max()) / 2
     if values.size <= 100:
         for (i, j), value in np.ndenumerate(values):
-            axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color="white" if value > middle else "black")
+            axes.text(
+                j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color="white" if value > middle else "black"
+            )
     figure.colorbar(drawn, ax=axes, label="mean cosine" if values.size <= 100 else "cosine")
 
 

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import math
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,6 +20,7 @@ from dlfs.trace import record
 from framework import serialization
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import Dataset, Split, load
+from utils.errors import DLFSError
 
 STUDY = find_study("12")
 CLIPConfig, VARIANTS, PUBLISHED, RECIPES = (
@@ -41,7 +41,9 @@ def loud_level(build, config, seed=0):
     """A level in float64 with large weights."""
     rng, level = np.random.default_rng(seed), build(config)
     shapes = config.shapes
-    state = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in level.state().items()}
+    state = {
+        name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in level.state().items()
+    }
     level.load_state(state | {name: 0.5 * rng.standard_normal(shape) for name, shape in shapes.items()})
     return level
 
@@ -110,7 +112,11 @@ def check_cosines(build):
         x, text = batch(config)
         expected, state = logits_of(level, x, text), level.state()
         assert np.abs(expected).max() <= math.exp(state["logit_scale"]) + 1e-9
-        image_side = ["visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias"] if config.is_resnet else ["visual.proj.weight"]
+        image_side = (
+            ["visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias"]
+            if config.is_resnet
+            else ["visual.proj.weight"]
+        )
         for names in (image_side, ["text.proj.weight"]):
             level.load_state({**state, **{name: 3 * state[name] for name in names}})
             np.testing.assert_allclose(logits_of(level, x, text), expected, rtol=1e-8)
@@ -247,7 +253,9 @@ def test_the_framework_file_is_the_paper_file_on_the_engine():
 @pytest.mark.parametrize("tower", ["vit", "resnet"])
 def test_it_learns_to_tell_images_apart_by_their_captions(build, tower):
     """Sixty steps on patterns of four classes: the loss falls to what twins in the batch leave, and zero-shot names new ones."""
-    sizes = dict(embed_dim=16, in_channels=1, vocab_size=20, context_length=6, text_layers=1, text_width=16, text_heads=2)
+    sizes = dict(
+        embed_dim=16, in_channels=1, vocab_size=20, context_length=6, text_layers=1, text_width=16, text_heads=2
+    )
     if tower == "vit":
         config = CLIPConfig(image_size=8, patch_size=4, image_layers=1, image_width=16, image_heads=2, **sizes)
     else:
@@ -276,7 +284,8 @@ def test_it_learns_to_tell_images_apart_by_their_captions(build, tower):
 
 # ------------------------------------------------------------------------------------ The published models, layouts
 
-COUNTS = {"vit-b-32": 151_277_313, "vit-b-16": 149_620_737, "vit-l-14": 427_616_513, "rn50": 102_007_137, "rn101": 119_688_033, "rn50x4": 178_300_601}  # fmt: skip
+COUNTS = {"vit-b-32": 151_277_313, "vit-b-16": 149_620_737, "vit-l-14": 427_616_513,
+          "rn50": 102_007_137, "rn101": 119_688_033, "rn50x4": 178_300_601}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -296,7 +305,10 @@ def test_the_published_vit_has_the_keys_of_transformers():
     twin = meta_twin(PUBLISHED["vit-b-32"])
     assert len(twin.state_dict()) == 398
     assert sum(p.numel() for p in twin.parameters()) == COUNTS["vit-b-32"]
-    shapes = {name: np.lib.stride_tricks.as_strided(np.zeros(1), shape, (0,) * len(shape)) for name, shape in PUBLISHED["vit-b-32"].shapes.items()}
+    shapes = {
+        name: np.lib.stride_tricks.as_strided(np.zeros(1), shape, (0,) * len(shape))
+        for name, shape in PUBLISHED["vit-b-32"].shapes.items()
+    }
     assert {name: array.shape for name, array in KEYMAP.to_twin(shapes).items()} == {
         name: tuple(tensor.shape) for name, tensor in twin.state_dict().items()
     }
@@ -374,7 +386,10 @@ class OpenAICLIP(nn.Module):
 
     def forward(self, x, text):
         z = self.visual.conv1(x).flatten(2).permute(2, 0, 1)  # (N, B, C)
-        z = torch.cat((self.visual.class_embedding.expand(1, len(x), -1), z)) + self.visual.positional_embedding[:, None]
+        z = (
+            torch.cat((self.visual.class_embedding.expand(1, len(x), -1), z))
+            + self.visual.positional_embedding[:, None]
+        )
         image = self.visual.ln_post(self.visual.transformer(self.visual.ln_pre(z))[0]) @ self.visual.proj
         h = (self.token_embedding(text) + self.positional_embedding[: text.shape[1]]).transpose(0, 1)
         mask = torch.full((text.shape[1],) * 2, -math.inf, dtype=x.dtype).triu(1)
@@ -416,7 +431,9 @@ def test_dlfs_convert_reads_the_authors_checkpoints(tmp_path):
     twin = tmp_path / "twin.safetensors"
     result = CliRunner().invoke(main, ["convert", str(out), "--model", "12", "--to", "twin", "--out", str(twin)])
     assert result.exit_code == 0, result.output
-    KEYMAP.production_twin(VIT).load_state_dict({n: torch.from_numpy(t.numpy()) for n, t in serialization.load(twin).items()})
+    KEYMAP.production_twin(VIT).load_state_dict(
+        {n: torch.from_numpy(t.numpy()) for n, t in serialization.load(twin).items()}
+    )
 
 
 # ------------------------------------------------------------------------------------- Zero-shot, retrieval, recipes
@@ -440,10 +457,15 @@ def test_captions_are_generated_from_the_labels(name):
     config = RECIPES[name]["config"]
     assert len(prompts.tokenizer) == config.vocab_size and prompts.tokens.shape[2] <= config.context_length
     labels = np.array([3, 3, 7])
-    (_, text), targets = RECIPES[name]["training_batch"](config, np.zeros((3, config.in_channels, 8, 8)), labels, np.random.default_rng(0))
+    (_, text), targets = RECIPES[name]["training_batch"](
+        config, np.zeros((3, config.in_channels, 8, 8)), labels, np.random.default_rng(0)
+    )
     words = [prompts.tokenizer.decode(row[: row.argmax() + 1]) for row in text]
     assert all(prompts.classes[label] in text for label, text in zip(labels, words)) and targets == ()
-    assert len({tuple(row) for row in prompts.tokens.reshape(-1, prompts.tokens.shape[2])}) == prompts.tokens.shape[0] * prompts.tokens.shape[1]
+    assert (
+        len({tuple(row) for row in prompts.tokens.reshape(-1, prompts.tokens.shape[2])})
+        == prompts.tokens.shape[0] * prompts.tokens.shape[1]
+    )
 
 
 def test_every_recipes_batch_fits_its_model():
@@ -451,7 +473,11 @@ def test_every_recipes_batch_fits_its_model():
     for name, recipe in RECIPES.items():
         config = recipe["config"]
         x = rng.random((4, config.in_channels, config.image_size, config.image_size), dtype=np.float32)
-        y = np.full((4, 5, config.context_length), config.end_of_text) if name.startswith("flickr") else rng.integers(0, 10, 4)
+        y = (
+            np.full((4, 5, config.context_length), config.end_of_text)
+            if name.startswith("flickr")
+            else rng.integers(0, 10, 4)
+        )
         if "augment" in recipe:
             x = recipe["augment"](x)
         (x, text), _ = recipe["training_batch"](config, x, y, rng)
@@ -489,9 +515,37 @@ def test_zero_shot_and_retrieval_of_a_perfect_model():
     assert SCORES.zero_shot_accuracy(level, data) == SCORES.one_prompt_accuracy(level, data) == 1
     captions = Split(split.x, PROMPTS.prompts("digits").tokens[:, :5])
     data = Dataset("captions", captions, captions, captions)
-    assert SCORES.image_recall_at_1(level, data) == SCORES.image_recall_at_10(level, data) == SCORES.text_recall_at_10(level, data) == 1
+    assert (
+        SCORES.image_recall_at_1(level, data)
+        == SCORES.image_recall_at_10(level, data)
+        == SCORES.text_recall_at_10(level, data)
+        == 1
+    )
     level.shift = 1
-    assert SCORES.image_recall_at_1(level, data) == 0 and SCORES.zero_shot_accuracy(level, Dataset("digits", split, split, split)) == 0
+    assert (
+        SCORES.image_recall_at_1(level, data) == 0
+        and SCORES.zero_shot_accuracy(level, Dataset("digits", split, split, split)) == 0
+    )
+
+
+def test_the_command_chooses_texts_for_images_and_tests_each_prompt(tmp_path):
+    from PIL import Image
+
+    command = STUDY.module("zero_shot.py")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    level = build_level(STUDY, "engine", RECIPES["digits"]["config"])
+    head, rows = command.choose(level, "digits", [tmp_path / "a.png"], ["the digit one", "the digit two"])
+    assert head == ["image", "the digit one", "the digit two"] and rows[0][0] == "a.png"
+    assert sum(float(cell.removesuffix(" %")) for cell in rows[0][1:]) == pytest.approx(100, abs=0.11)
+    head, rows = command.on_the_test_set(level, "digits")
+    assert [row[0] for row in rows] == [*PROMPTS.TEMPLATES["digits"], "all of them, their mean"]
+    assert rows[-1][1] == f"{100 * SCORES.zero_shot_accuracy(level, load('digits')):.2f} %"
+    with pytest.raises(DLFSError, match="at least two --text"):
+        command.choose(level, "digits", [tmp_path / "a.png"], ["the digit one"])
+    with pytest.raises(DLFSError, match="not known which tokens vit-tiny was trained on"):
+        command.tokenizer_of("vit-tiny")
+    with pytest.raises(DLFSError, match="rn50 has no test set here"):
+        command.on_the_test_set(level, "rn50")
 
 
 # ---------------------------------------------------------------------------------------------------------- Errors
@@ -527,7 +581,10 @@ def test_wrong_batches_are_refused(build, change, error, message):
         (dict(image_layers=()), "a number of blocks for each stage, got none"),
         (dict(image_layers=(1, 0)), r"image_layers\[1\] is an int of at least 1, got 0"),
         (dict(image_layers=(1, 1), image_width=63), "image_width is even"),
-        (dict(image_layers=(1, 1, 1, 1), image_width=64, image_heads=32, image_size=16), "halved away to nothing by 4 stages"),
+        (
+            dict(image_layers=(1, 1, 1, 1), image_width=64, image_heads=32, image_size=16),
+            "halved away to nothing by 4 stages",
+        ),
     ],
 )
 def test_wrong_configs_are_refused(options, message):
@@ -545,48 +602,73 @@ def test_wrong_weights_are_refused(build):
 # --------------------------------------------------------------------------------------------------------- Mutants
 
 LAST = "end = torch.full((len(text),), text.shape[1] - 1, device=text.device)"
+FINAL = "self.ln_final.forward(h[torch.arange(len(text), device=text.device), end])"
+NOT_FINAL = "h[torch.arange(len(text), device=text.device), end] + 0 * self.ln_final.forward(h[:, 0])"
+EVERY_SECOND = (
+    "h2[:, :, :: self.stride, :: self.stride][:, :, : h2.shape[2] // self.stride, : h2.shape[3] // self.stride]"
+)
+SHORTCUT = "self.downsample(x[:, :, :: self.stride, :: self.stride][:, :, : f.shape[2], : f.shape[3]])"
 MUTANTS = [
     Mutant("GELU for QuickGELU", "lowlevel", "a * torch.sigmoid(1.702 * a)", "F.gelu(a)", VIT_AGREES),
     Mutant("GELU for QuickGELU", "paper", "a * torch.sigmoid(1.702 * a)", "F.gelu(a)", VIT_AGREES),
     Mutant("SiLU for QuickGELU", "lowlevel", "torch.sigmoid(1.702 * a)", "torch.sigmoid(a)", VIT_AGREES),
     Mutant("loss of the images' texts alone", "lowlevel", "(of_texts + of_images) / 2", "of_texts", VIT_AGREES),
-    Mutant("loss in one direction, twice", "paper", "F.cross_entropy(logits.T, targets)", "F.cross_entropy(logits, targets)", VIT_AGREES),
+    Mutant("loss in one direction, twice", "paper",
+           "F.cross_entropy(logits.T, targets)", "F.cross_entropy(logits, targets)", VIT_AGREES),
     Mutant("losses added, not averaged", "lowlevel", "(of_texts + of_images) / 2", "of_texts + of_images", VIT_AGREES),
     Mutant("images not normalised", "lowlevel", "u / torch.sqrt((u**2).sum(dim=1, keepdim=True))", "u", check_cosines),
     Mutant("texts not normalised", "lowlevel", "v / torch.sqrt((v**2).sum(dim=1, keepdim=True))", "v", check_cosines),
     Mutant("images not normalised", "paper", "u / u.norm(dim=1, keepdim=True)", "u", VIT_AGREES),
-    Mutant("normalised over the batch", "paper", "v / v.norm(dim=1, keepdim=True)", "v / v.norm(dim=0, keepdim=True)", check_order),
+    Mutant("normalised over the batch", "paper",
+           "v / v.norm(dim=1, keepdim=True)", "v / v.norm(dim=0, keepdim=True)", check_order),
     Mutant("pooling the last token", "lowlevel", "end = text.argmax(dim=1)", LAST, check_padding),
     Mutant("pooling the last token", "paper", "end = text.argmax(dim=1)", LAST, VIT_AGREES),
     Mutant("pooling the first token", "lowlevel", "end = text.argmax(dim=1)", "end = 0 * text.argmax(dim=1)", check_padding),
-    Mutant("texts without a causal mask", "lowlevel", "config.text_heads, causal=True", "config.text_heads, causal=False", check_padding),
-    Mutant("texts without a causal mask", "paper", "config.text_heads, causal=True", "config.text_heads, causal=False", VIT_AGREES),
-    Mutant("images with a causal mask", "paper", "config.image_heads, causal=False", "config.image_heads, causal=True", VIT_AGREES),
+    Mutant("texts without a causal mask", "lowlevel",
+           "config.text_heads, causal=True", "config.text_heads, causal=False", check_padding),
+    Mutant("texts without a causal mask", "paper",
+           "config.text_heads, causal=True", "config.text_heads, causal=False", VIT_AGREES),
+    Mutant("images with a causal mask", "paper",
+           "config.image_heads, causal=False", "config.image_heads, causal=True", VIT_AGREES),
     Mutant("mask off by one", "lowlevel", ".triu(1)", ".triu(2)", VIT_AGREES),
     Mutant("no ln_pre", "lowlevel", "h = self.ln_pre.forward(z)", "h = z + 0 * self.ln_pre.forward(z)", VIT_AGREES),
-    Mutant("class token behind the patches", "lowlevel", "torch.cat((first, z), dim=1)", "torch.cat((z, first), dim=1)", VIT_AGREES),
-    Mutant("mean of the patches for the class token", "paper", "self.ln_post(h[:, 0])", "self.ln_post(h.mean(dim=1))", VIT_AGREES),
-    Mutant("ln_final behind the projection's back", "lowlevel", "self.ln_final.forward(h[torch.arange(len(text), device=text.device), end])", "h[torch.arange(len(text), device=text.device), end] + 0 * self.ln_final.forward(h[:, 0])", VIT_AGREES),
-    Mutant("temperature without exp", "lowlevel", "torch.exp(logit_scale) * image", "logit_scale * image", check_temperature),
-    Mutant("temperature that divides", "paper", "self.logit_scale.exp() * image", "(-self.logit_scale).exp() * image", VIT_AGREES),
+    Mutant("class token behind the patches", "lowlevel",
+           "torch.cat((first, z), dim=1)", "torch.cat((z, first), dim=1)", VIT_AGREES),
+    Mutant("mean of the patches for the class token", "paper",
+           "self.ln_post(h[:, 0])", "self.ln_post(h.mean(dim=1))", VIT_AGREES),
+    Mutant("texts without ln_final", "lowlevel", FINAL, NOT_FINAL, VIT_AGREES),
+    Mutant("temperature without exp", "lowlevel",
+           "torch.exp(logit_scale) * image", "logit_scale * image", check_temperature),
+    Mutant("temperature that divides", "paper",
+           "self.logit_scale.exp() * image", "(-self.logit_scale).exp() * image", VIT_AGREES),
     Mutant("temperature 0.07 itself", "lowlevel", "math.log(1 / 0.07)", "0.07", check_initialisation),
     Mutant("temperature not clamped", "lowlevel", "logit_scale.clamp_(max=MAX_LOGIT_SCALE)", "pass", check_temperature),
-    Mutant("temperature clamped in the logarithm at 100", "paper", "MAX_LOGIT_SCALE = math.log(100)", "MAX_LOGIT_SCALE = 100", check_temperature),
+    Mutant("temperature clamped in the logarithm at 100", "paper",
+           "MAX_LOGIT_SCALE = math.log(100)", "MAX_LOGIT_SCALE = 100", check_temperature),
     Mutant("heads scaled as one", "lowlevel", "math.sqrt(q.shape[-1])", "math.sqrt(q.shape[-1] * q.shape[1])", VIT_AGREES),
-    Mutant("LayerNorm and BatchNorm with ε 1e-6", "lowlevel", "EPSILON, MOMENTUM = 1e-5", "EPSILON, MOMENTUM = 1e-6", VIT_AGREES),
-    Mutant("one sum around both sublayers", "lowlevel", "x = x + self.mlp.forward(self.ln_2.forward(x))", "x = self.mlp.forward(self.ln_2.forward(x))", VIT_AGREES),
-    Mutant("positions of the wrong end", "paper", "self.positional_embedding[: text.shape[1]]", "self.positional_embedding[-text.shape[1] :]", VIT_AGREES),
-    Mutant("stride without averaging", "lowlevel", "h2 = blur(h2, self.stride)", "h2 = h2[:, :, :: self.stride, :: self.stride][:, :, : h2.shape[2] // self.stride, : h2.shape[3] // self.stride]", RESNET_AGREES),
-    Mutant("shortcut without averaging", "paper", "self.downsample(blur(x, self.stride))", "self.downsample(x[:, :, :: self.stride, :: self.stride][:, :, : f.shape[2], : f.shape[3]])", RESNET_AGREES),
+    Mutant("LayerNorm and BatchNorm with ε 1e-6", "lowlevel",
+           "EPSILON, MOMENTUM = 1e-5", "EPSILON, MOMENTUM = 1e-6", VIT_AGREES),
+    Mutant("one sum around both sublayers", "lowlevel",
+           "x = x + self.mlp.forward(self.ln_2.forward(x))", "x = self.mlp.forward(self.ln_2.forward(x))", VIT_AGREES),
+    Mutant("positions of the wrong end", "paper",
+           "self.positional_embedding[: text.shape[1]]", "self.positional_embedding[-text.shape[1] :]", VIT_AGREES),
+    Mutant("stride without averaging", "lowlevel", "blur(h2, self.stride)", EVERY_SECOND, RESNET_AGREES),
+    Mutant("shortcut without averaging", "paper", "self.downsample(blur(x, self.stride))", SHORTCUT, RESNET_AGREES),
     Mutant("max pooling in the stem", "lowlevel", "h = blur(h, 2)", "h = F.max_pool2d(h, 2)", RESNET_AGREES),
-    Mutant("the first position asks, not the mean", "lowlevel", "mean = z.mean(dim=1, keepdim=True)", "mean = z[:, :1]", RESNET_AGREES),
-    Mutant("pooling without positions", "lowlevel", '+ self.param("positional_embedding")  # (B, 1 + H\' W\', C), eq. 26', '+ 0 * self.param("positional_embedding")', RESNET_AGREES),
-    Mutant("all positions ask", "paper", "pooled = y.transpose(1, 2).flatten(1)", "pooled = y.transpose(1, 2).flatten(1) * 0 + self.q_proj(z).mean(dim=1)", RESNET_AGREES),
+    Mutant("the first position asks, not the mean", "lowlevel",
+           "mean = z.mean(dim=1, keepdim=True)", "mean = z[:, :1]", RESNET_AGREES),
+    Mutant("pooling without positions", "lowlevel",
+           '+ self.param("positional_embedding")  # (B, 1 + H\' W\', C), eq. 26', '+ 0 * self.param("positional_embedding")', RESNET_AGREES),
+    Mutant("all positions ask", "paper",
+           "pooled = y.transpose(1, 2).flatten(1)", "pooled = y.transpose(1, 2).flatten(1) * 0 + self.q_proj(z).mean(dim=1)", RESNET_AGREES),
     Mutant("ReLU before the sum", "lowlevel", "h = torch.relu(f + s)", "h = torch.relu(f) + s", RESNET_AGREES),
-    Mutant("biased variance in the running statistics", "lowlevel", "unbiased = var * (count / (count - 1))", "unbiased = var", RESNET_AGREES),
+    Mutant("biased variance in the running statistics", "lowlevel",
+           "unbiased = var * (count / (count - 1))", "unbiased = var", RESNET_AGREES),
     Mutant("bottlenecks that start as something", "lowlevel", "0.0 if", "1.0 if", check_initialisation),
-    Mutant("matrices into the residual stream as large as others", "paper", "config.initial_std(name, parameter.shape)", "parameter.shape[-1] ** -0.5", check_initialisation),
-    Mutant("biases that start as the gains", "paper", "nn.init.zeros_(parameter)", "nn.init.ones_(parameter)", check_initialisation),
+    Mutant("matrices into the residual stream as large as others", "paper",
+           "config.initial_std(name, parameter.shape)", "parameter.shape[-1] ** -0.5", check_initialisation),
+    Mutant("biases that start as the gains", "paper",
+           "nn.init.zeros_(parameter)", "nn.init.ones_(parameter)", check_initialisation),
 ]  # fmt: skip
 
 

@@ -55,7 +55,12 @@ def load_level(source, level):
     study = find_study("12")
     fit = read_weights(study, *checkpoint_of(source))
     loaded = build_level(study, level, fit.config)
-    loaded.load_state({name: np.asarray(array, dtype=np.float32) if array.dtype.kind == "f" else array for name, array in fit.state.items()})
+    loaded.load_state(
+        {
+            name: np.asarray(array, dtype=np.float32) if array.dtype.kind == "f" else array
+            for name, array in fit.state.items()
+        }
+    )
     return loaded, fit.variant
 
 

@@ -64,7 +64,13 @@ def test_between_two_models(exercise, alpha):
     got = exercise.interpolated(a, b, alpha)
     for name, value in got.state_dict().items():
         expected = (1 - alpha) * before[0][name] + alpha * before[1][name]
-        expect(value, expected, f"interpolated(a, b, {alpha}): {name}", "(1 - alpha) of a and alpha of b, every parameter", 1e-9)
+        expect(
+            value,
+            expected,
+            f"interpolated(a, b, {alpha}): {name}",
+            "(1 - alpha) of a and alpha of b, every parameter",
+            1e-9,
+        )
     for model, old in zip((a, b), before):
         changed = [name for name, value in model.state_dict().items() if not torch.equal(value, old[name])]
         assert not changed, f"{changed[0]} of a model that was given has changed: copy it first"
