@@ -302,7 +302,7 @@ ADAMW = dict(
     optimizer="adamw", optimizer_options=dict(betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2, decays=is_matrix),
     schedule=warm_up_and_cosine, clip=1.0,
 )  # fmt: skip
-ZERO_SHOT = {"zero_shot_accuracy": zero_shot_accuracy, "one_prompt_accuracy": one_prompt_accuracy}
+ZERO_SHOT = {"accuracy": zero_shot_accuracy, "one_prompt_accuracy": one_prompt_accuracy}
 RETRIEVAL = {
     "image_recall_at_1": image_recall_at_1, "image_recall_at_10": image_recall_at_10, "text_recall_at_10": text_recall_at_10
 }  # fmt: skip
