@@ -214,8 +214,7 @@ def dtype_name(array):
     return str(array.dtype).removeprefix("torch.")
 
 
-# The models whose weights OpenAI published: table 19 and 20 of the paper, as far as they go. The text towers are as wide as embed_dim
-# says in the first column for all but the ResNets, whose space is wider than their texts.
+# Models whose weights OpenAI published.
 VIT, RESNET = CLIPConfig(), CLIPConfig(embed_dim=1024, image_layers=(3, 4, 6, 3), image_width=64, image_heads=32)
 PUBLISHED = {
     "vit-b-32": VIT,
@@ -297,7 +296,7 @@ def is_matrix(name, parameter):
     return parameter.ndim >= 2
 
 
-# Table 18 of the paper has β and ε; the rates, sizes and epochs are ours.
+# β, ε and weight decay as in the paper's appendix for Vision Transformers; rates, sizes and epochs are ours.
 ADAMW = dict(
     optimizer="adamw", optimizer_options=dict(betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2, decays=is_matrix),
     schedule=warm_up_and_cosine, clip=1.0,

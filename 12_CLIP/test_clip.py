@@ -12,7 +12,7 @@ import torch.nn as nn
 from click.testing import CliRunner
 
 import framework.nn
-from dlfs.cli import main
+from dlfs.commands.convert import command as convert
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
@@ -422,14 +422,14 @@ def test_dlfs_convert_reads_the_authors_checkpoints(tmp_path):
     numbers = {"input_resolution": 12, "context_length": 9, "vocab_size": 29}
     torch.save({**state, **{name: torch.tensor(n) for name, n in numbers.items()}}, tmp_path / "clip.pt")
     out = tmp_path / "ours.safetensors"
-    result = CliRunner().invoke(main, ["convert", str(tmp_path / "clip.pt"), "--model", "12", "--out", str(out)])
+    result = CliRunner().invoke(convert, [str(tmp_path / "clip.pt"), "--model", "12", "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert "vit-tiny, read as OpenAI's" in result.output and "a number of the config" in result.output
     ours = serialization.load(out)
     np.testing.assert_array_equal(ours["text.proj.weight"].numpy(), state["text_projection"].numpy().T)
     assert {name: tuple(tensor.shape) for name, tensor in ours.items()} == VIT.shapes
     twin = tmp_path / "twin.safetensors"
-    result = CliRunner().invoke(main, ["convert", str(out), "--model", "12", "--to", "twin", "--out", str(twin)])
+    result = CliRunner().invoke(convert, [str(out), "--model", "12", "--to", "twin", "--out", str(twin)])
     assert result.exit_code == 0, result.output
     KEYMAP.production_twin(VIT).load_state_dict(
         {n: torch.from_numpy(t.numpy()) for n, t in serialization.load(twin).items()}
