@@ -43,14 +43,17 @@ def class_similarity(level, data):
 
 
 def zero_shot_examples(level, data):
-    """Some test images, and the three classes that the ensemble of prompts finds most probable."""
-    names, x, y = prompts(data.name).classes, data.test.x[:SHOWN], data.test.y[:SHOWN]
+    """Some test images, half of them misread if there are so many, and the three classes that the ensemble finds most probable."""
+    names, x, y = prompts(data.name).classes, data.test.x, data.test.y
     weights = ensemble(encode_texts(level, prompts(data.name).tokens))
     logits = float(np.exp(level.state()["logit_scale"])) * encode_images(level, x) @ weights.T  # (N, K)
-    probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+    right = logits.argmax(axis=1) == y
+    wrong = np.flatnonzero(~right)[: SHOWN // 2]
+    shown = [*np.flatnonzero(right)[: SHOWN - len(wrong)], *wrong]
+    probs = np.exp(logits[shown] - logits[shown].max(axis=1, keepdims=True))
     probs /= probs.sum(axis=1, keepdims=True)
     figure = new_figure(8.4, 5.2, "Zero-shot: the three most probable classes, the right one black")
-    for part, image, row, label in zip(figure.subfigures(SHOWN // 2, 2).ravel(), x, probs, y):
+    for part, image, row, label in zip(figure.subfigures(SHOWN // 2, 2).ravel(), x[shown], probs, y[shown]):
         left, right = part.subplots(1, 2, width_ratios=(1, 2.2))
         left.imshow(as_pixels(image), cmap=GREY, interpolation="nearest")
         left.grid(False)

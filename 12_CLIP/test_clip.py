@@ -87,8 +87,8 @@ def check_padding(build):
     for other in (np.where(behind, 0, text), np.where(behind, VIT.end_of_text, text)):
         np.testing.assert_allclose(logits_of(level, x, other), expected, rtol=1e-9)
     np.testing.assert_allclose(logits_of(level, x, text[:, : ends.max() + 1]), expected, rtol=1e-9)
-    changed = text.copy()
-    changed[:, 0] = (text[:, 0] + 1) % VIT.end_of_text
+    changed, before = text.copy(), (np.arange(5), ends - 1)
+    changed[before] = (text[before] + 1) % VIT.end_of_text
     assert (np.abs(logits_of(level, x, changed) - expected).max(axis=0) > 1e-6).all()
 
 
