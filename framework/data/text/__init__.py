@@ -2,12 +2,14 @@
 
 from .batching import mask_tokens, pad_batch
 from .bpe import BPETokenizer
+from .clip import CLIPTokenizer
 from .vocab import Vocab, build_vocab_from_iterator
 from .wordpiece import WordPieceTokenizer
 from .words import CharTokenizer, WordTokenizer, basic_tokenize
 
 __all__ = [
     "BPETokenizer",
+    "CLIPTokenizer",
     "CharTokenizer",
     "Vocab",
     "WordPieceTokenizer",

@@ -11,9 +11,10 @@ import unicodedata
 from .merging import learn_merges, merge
 
 END_OF_TEXT = "<|endoftext|>"
+SPACE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"  # Unicode's White_Space: Python's \s has four more
 
 
-def _ranges(category):
+def ranges(category):
     """The characters of a major category of Unicode, as the inside of a regular expression's class."""
     codes = (code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == category)
     groups = itertools.groupby(enumerate(codes), lambda pair: pair[1] - pair[0])
@@ -24,10 +25,9 @@ def _ranges(category):
 @functools.cache
 def word_pattern():
     """What GPT-2 never merges across: contractions, and runs of letters, of digits or of others with the space before them."""
-    letters, digits = _ranges("L"), _ranges("N")
-    space = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"  # Unicode's White_Space: Python's \s has four more
+    letters, digits = ranges("L"), ranges("N")
     return re.compile(
-        rf"'(?:[sdmt]|ll|ve|re)| ?[{letters}]+| ?[{digits}]+| ?[^{space}{letters}{digits}]+|[{space}]+(?![^{space}])|[{space}]+"
+        rf"'(?:[sdmt]|ll|ve|re)| ?[{letters}]+| ?[{digits}]+| ?[^{SPACE}{letters}{digits}]+|[{SPACE}]+(?![^{SPACE}])|[{SPACE}]+"
     )
 
 
@@ -119,12 +119,18 @@ class BPETokenizer:
         except UnicodeEncodeError:  # half a surrogate pair has no bytes: it becomes U+FFFD, whole pairs one character
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids = []
-        for word in word_pattern().findall(text):
+        for word in self._words(text):
             ids.extend(self._known_words.get(word) or self._encode_word(word))
         return ids
 
+    def _words(self, text):
+        return word_pattern().findall(text)
+
+    def _symbols(self, word):
+        return [self._bytes[byte] for byte in word.encode()]
+
     def _encode_word(self, word):
-        ids = merge([self._bytes[byte] for byte in word.encode()], self._merges)
+        ids = merge(self._symbols(word), self._merges)
         if len(word) < 32 and len(self._known_words) < 200_000:
             self._known_words[word] = ids
         return ids
@@ -132,13 +138,17 @@ class BPETokenizer:
     def tokenize(self, text):
         return [self._tokens[index] for index in self._encode_ordinary(text)]
 
+    def _token(self, index):
+        token = self._tokens.get(index)
+        if token is None:
+            raise ValueError(f"{type(self).__name__}.decode: {index} is none of the {len(self)} token ids")
+        return token
+
     def decode_bytes(self, ids):
         """The bytes of the tokens; those of a single token may be only a part of a character."""
         pieces = []
         for index in ids:
-            token = self._tokens.get(index)
-            if token is None:
-                raise ValueError(f"BPETokenizer.decode: {index} is none of the {len(self)} token ids")
+            token = self._token(index)
             pieces.append(
                 token.encode()
                 if token in self.special_tokens
