@@ -19,12 +19,12 @@ def formula(x, y, exp):
 
 if __name__ == "__main__":
     results = []
-    for Variable, exp in ((step22.Variable, step22.exp), (dezero.Variable, F.exp)):
+    for name, Variable, exp in (("step 22", step22.Variable, step22.exp), ("dezero ", dezero.Variable, F.exp)):
         x, y = Variable(np.array([0.5, 1.0])), Variable(np.array([2.0, -1.0]))
         z = formula(x, y, exp)
         z.backward()
         results.append((z.data, getattr(x.grad, "data", x.grad), getattr(y.grad, "data", y.grad)))
-        print(f"{Variable.__module__:12}: z = {z.data}, dz/dx = {np.asarray(results[-1][1])}")
+        print(f"{name}: z = {z.data}, dz/dx = {np.asarray(results[-1][1])}")
     for ours, package in zip(*results):
         assert np.allclose(np.asarray(ours, dtype=float), package)
     print("in the package:", ", ".join(name for name in dezero.__all__ if name.islower()))
