@@ -57,8 +57,7 @@ class SoftmaxCrossEntropy(Function):
 
     def forward(self, x):
         shifted = x - x.max(axis=1, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return -log_p[np.arange(len(x)), self.t].mean()
+        return (np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), self.t]).mean()
 
     def backward(self, gy):
         (x,) = self.inputs
