@@ -77,7 +77,8 @@ def _given(output):
             if v.creator is not None:
                 stack.extend(v.creator.inputs)
             elif v.name:
-                found[v.name if v.name not in found else f"{v.name} {len(found)}"] = v.tensor
+                alike = sum(name.partition(" ")[0] == v.name for name in found)
+                found[f"{v.name} {alike + 1}" if alike else v.name] = v.tensor
     return found
 
 

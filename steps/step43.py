@@ -32,9 +32,9 @@ class Sigmoid(Function):
         return gy * y * (1 - y)
 
 
-def train(x, t, steps, hidden=10, lr=0.2):
+def train(x, t, steps, hidden=10, lr=0.3):
     rng = np.random.default_rng(0)
-    W1, b1 = Variable(rng.standard_normal((1, hidden)) * 3), Variable(np.zeros(hidden))
+    W1, b1 = Variable(rng.standard_normal((1, hidden)) * 8), Variable(rng.standard_normal(hidden) * 4)
     W2, b2 = Variable(rng.standard_normal((hidden, 1)) * 0.3), Variable(np.zeros(1))
     for _ in range(steps):
         y = Linear()(Sigmoid()(Linear()(x, W1, b1)), W2, b2)
@@ -63,7 +63,7 @@ if __name__ == "__main__":
     t = np.sin(2 * np.pi * x) + rng.random((100, 1)) - 0.5
     line = np.polyval(np.polyfit(x[:, 0], t[:, 0], 1), x[:, 0])
     best_line = np.mean((line - t[:, 0]) ** 2)
-    y, loss = train(x, t, 1500)
+    y, loss = train(x, t, 1000)
     print(f"mean squared error: the best line {best_line:.3f}, the network {loss:.3f}")
     assert loss < best_line / 2
     plot("curve.png", lambda axes: draw(axes, x, t, y))

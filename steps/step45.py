@@ -37,7 +37,7 @@ class MLP(Model):
 
 
 if __name__ == "__main__":
-    x = Variable(np.random.default_rng(0).standard_normal((5, 3)), name="x")
+    x = Variable(np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32), name="x")
     outputs = []
     for family in (MLP, dezero.models.MLP):
         np.random.seed(0)

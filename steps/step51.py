@@ -41,7 +41,8 @@ def train(family, hidden_size, max_epoch, batch_size=100):
 
 
 def draw(axes, pictures):
-    tiled = pictures[:40].reshape(4, 10, *pictures.shape[2:]).transpose(0, 2, 1, 3)
+    spaced = np.pad(pictures[:40, 0], ((0, 0), (1, 1), (1, 1)))  # a margin around each
+    tiled = spaced.reshape(4, 10, *spaced.shape[1:]).transpose(0, 2, 1, 3)
     axes.imshow(tiled.reshape(tiled.shape[0] * tiled.shape[1], -1), cmap="gray_r", interpolation="nearest")
     axes.set_axis_off()
     axes.set_title("Forty of the digits")

@@ -9,7 +9,7 @@ This is the last step. Where to go on: steps/README.md, essay 5.
 """
 
 import numpy as np
-from step59 import Predictor, RNN, predictions
+from step59 import RNN, Predictor, predictions
 
 import dezero
 import dezero.functions as F
