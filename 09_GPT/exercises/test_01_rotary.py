@@ -30,8 +30,9 @@ def test_neighbours_are_pairs(exercise):
     expected = np.stack([z.real, z.imag], axis=-1).reshape(x.shape)
     before = x.copy()
     usually = "pairs are the channels 0 and 1, 2 and 3, …; the angle is that of the token's own position"
-    expect(exercise.rotate(x, t), expected, "rotate(x (2, 3, 5, 6), positions [4 … 8])", usually)
+    got = exercise.rotate(x, t)
     expect(x, before, "x after rotate", "write into a new array")
+    expect(got, expected, "rotate(x (2, 3, 5, 6), positions [4 … 8])", usually)
 
 
 def test_only_the_distance_counts(exercise):

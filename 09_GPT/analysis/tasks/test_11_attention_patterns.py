@@ -1,6 +1,6 @@
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AttentionInterface, AttentionMaskInterface, GPT2Config, GPT2LMHeadModel
 from transformers.models.gpt2.modeling_gpt2 import eager_attention_forward
 
 from dlfs.grading import expect
@@ -9,6 +9,17 @@ from dlfs.grading import expect
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def tables_as_they_were():
+    """What is registered is registered for the whole process."""
+    tables = AttentionInterface._global_mapping, AttentionMaskInterface._global_mapping
+    before = [dict(table) for table in tables]
+    yield
+    for table, kept in zip(tables, before):
+        table.clear()
+        table.update(kept)
 
 
 def small(**options):

@@ -18,7 +18,7 @@ WRONG = [
     Wrong("the whole text", "input_ids[:, -self.window :]", "input_ids", "only the last W"),
     Wrong("a penalty for each occurrence", SCATTERED, "scores.scatter_add(1, recent, found - scores.gather(1, recent))", "each token once"),
     Wrong("min-p before the temperature", THREE, f"[{WINDOW}, {MIN_P}, {HEAT}]", "what is drawn from"),
-    Wrong("the window after the temperature", THREE, f"[{HEAT}, {MIN_P}, {WINDOW}]", "as they are"),
+    Wrong("the window after min-p", THREE, f"[{HEAT}, {MIN_P}, {WINDOW}]", "what is drawn from"),
     Wrong("greedy", "do_sample=True", "do_sample=False", "do_sample=True"),
     Wrong("the rules are left out", "            logits_processor=processors,\n", "", "logits_processor"),
     Wrong("another rule beside them", "max_new_tokens=length,", "max_new_tokens=length, top_k=5,", "no top_k"),
