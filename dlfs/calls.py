@@ -1,7 +1,8 @@
 """The calls of one forward pass, as they happen in a production package: traced, never typed.
 
-Beside a guide, calls.py says what is traced: a function a trace, which returns a small model and its inputs. In a guide
-the tree of the function `timm` stands between two marks, and `dlfs read NN --calls` writes it there:
+Beside a guide, calls.py says what is traced: a function a trace, which returns a small model and its inputs, and the name of
+a method if it is not forward. In a guide the tree of the function `timm` stands between two marks, and
+`dlfs read NN --calls` writes it there:
 
     <!-- calls timm -->
     <!-- /calls -->
@@ -41,13 +42,14 @@ class Call:
         return self.function, tuple(call.outline() for call in self.calls)
 
 
-def traced(model: Any, inputs: tuple) -> Call:
-    """The tree of calls of model(*inputs), in evaluation mode and without gradients."""
+def traced(model: Any, inputs: tuple, method: str = "forward") -> Call:
+    """The tree of calls of model(*inputs), or of another method, in evaluation mode and without gradients."""
     import torch
 
     package = type(model).__module__.partition(".")[0]
     names = {id(module): name for name, module in model.named_modules()}
-    root, forward = Call("", ""), []
+    root, found = Call("", ""), []
+    call_it = model if method == "forward" else getattr(model, method)
     stack: list[Call | None] = []  # a call for each frame that is shown, None for each that is not
 
     def innermost() -> Call:
@@ -58,8 +60,8 @@ def traced(model: Any, inputs: tuple) -> Call:
             call = shown(frame, package, names)
             if call:
                 innermost().calls.append(call)
-                if frame.f_locals.get("self") is model and frame.f_code.co_name == "forward":
-                    forward.append(call)
+                if frame.f_locals.get("self") is model and frame.f_code.co_name == method:
+                    found.append(call)
             stack.append(call)
         elif event == "return" and stack:
             call = stack.pop()
@@ -71,14 +73,14 @@ def traced(model: Any, inputs: tuple) -> Call:
 
     model.eval()
     with torch.no_grad():
-        model(*inputs)  # once before: what is done only the first time is no part of it
+        call_it(*inputs)  # once before: what is done only the first time is no part of it
         previous = sys.getprofile()
         sys.setprofile(on_event)
         try:
-            model(*inputs)
+            call_it(*inputs)
         finally:
             sys.setprofile(previous)
-    return forward[0]
+    return found[0]
 
 
 def shown(frame: FrameType, package: str, names: dict[int, str]) -> Call | None:
