@@ -53,7 +53,7 @@ CATALOGUE = {
         files=(tuple(f"MNIST/raw/{name}" for name in MNIST_FILES),),
     ),
     "cifar10": Facts(
-        "163 MiB",
+        "1.2 MiB",
         "none stated",
         "Krizhevsky, University of Toronto",
         "sha256 of each file; a reader that allows arrays only",
@@ -68,7 +68,7 @@ CATALOGUE = {
     ),
     "shakespeare": Facts("1.1 MiB", "public domain", "Karpathy's char-rnn", files=(("tiny-shakespeare/input.txt",),)),
     "multi30k": Facts(
-        "1.3 MiB",
+        "1.2 MiB",
         "none stated; the captions of Flickr30k are for research",
         "Elliott et al. 2016",
         files=(tuple(f"multi30k/{split}.{tongue}.gz" for split in ("train", "val", "test_2016_flickr") for tongue in ("de", "en")),),
