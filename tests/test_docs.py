@@ -80,7 +80,7 @@ def prose(text):
 
 def inline_code(text):
     """What stands in backquotes; formulas between dollars, which may hold backquotes too, are left out."""
-    return re.findall(r"(?<![`$])`([^`\n]+)`(?![`$])", prose(text))
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"\$`[^`]*`\$", "", prose(text)))
 
 
 @cache

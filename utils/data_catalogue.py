@@ -53,7 +53,7 @@ CATALOGUE = {
         files=(tuple(f"MNIST/raw/{name}" for name in MNIST_FILES),),
     ),
     "cifar10": Facts(
-        "1.2 MiB",
+        "163 MiB",
         "none stated",
         "Krizhevsky, University of Toronto",
         "sha256 of each file; a reader that allows arrays only",
