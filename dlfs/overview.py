@@ -5,6 +5,7 @@ Each stands between a pair of marks, <!-- levels --> and <!-- /levels -->, that 
 
 from pathlib import Path
 
+from dlfs.exercises import FOLDERS
 from dlfs.results import reached
 from dlfs.studies import ROOT, Study, all_studies
 from utils import data_catalogue as catalogue
@@ -26,7 +27,7 @@ def levels_table(studies: list[Study]) -> str:
     for study in studies:
         marks = ["✓" if level in study.levels else "" for level in COLUMNS]
         guide = f"[✓]({study.folder.name}/analysis/README.md)" if (study.folder / "analysis/README.md").exists() else ""
-        tasks = sorted((study.folder / "exercises").glob("*.md"))
+        tasks = [task for place in FOLDERS for task in (study.folder / place).glob("[0-9][0-9]_*.md")]
         page = "README.md" if (study.folder / "README.md").exists() else "study.py"
         model = f"[{study.fact('NAME')}]({study.folder.name}/{page})"
         after = ", ".join(study.fact("PREREQUISITES"))

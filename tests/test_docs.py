@@ -17,6 +17,7 @@ import click
 import pytest
 
 from dlfs.cli import dlfs
+from dlfs.references import Environment, Reference
 from dlfs.studies import ROOT, find_study
 from utils.errors import DLFSError
 
@@ -122,6 +123,18 @@ def test_named_files_exist(page):
         ours = any((base / file.partition("/")[0]).is_dir() for base in bases)
         if ours and not any((base / file).exists() for base in bases):
             wrong.append(file)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_named_symbols_exist(page):
+    """framework/autograd.py:walk is the file, and a name that is defined in it."""
+    here, wrong = Environment(), []
+    for file, symbol in re.findall(r"`([\w/]+)\.py:([A-Za-z_][\w.]*)`", prose(page.read_text(encoding="utf-8"))):
+        try:
+            here.find(Reference(file.replace("/", "."), symbol))
+        except DLFSError as error:
+            wrong.append(str(error))
     assert wrong == []
 
 
