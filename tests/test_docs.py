@@ -11,7 +11,6 @@ import io
 import re
 import shlex
 from functools import cache
-from pathlib import Path
 
 import click
 import pytest

@@ -71,7 +71,13 @@ CATALOGUE = {
         "1.2 MiB",
         "none stated; the captions of Flickr30k are for research",
         "Elliott et al. 2016",
-        files=(tuple(f"multi30k/{split}.{tongue}.gz" for split in ("train", "val", "test_2016_flickr") for tongue in ("de", "en")),),
+        files=(
+            tuple(
+                f"multi30k/{split}.{tongue}.gz"
+                for split in ("train", "val", "test_2016_flickr")
+                for tongue in ("de", "en")
+            ),
+        ),
     ),
     "flickr8k": Facts(
         "1.1 GB",
