@@ -23,6 +23,8 @@ COMMANDS = {  # name: what it does, as --help says it
     "pictures": "What a trained model has learnt, as pictures: filters, feature maps, mistakes.",
     "read": "A guide to production code, with the source as it is installed here.",
     "results": "The recorded runs of a model, as its README shows them.",
+    "data": "The data sets: which there are, which are here, and fetching one.",
+    "doctor": "What is installed and present here, what will not run, and the command that mends it.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

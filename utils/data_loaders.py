@@ -65,11 +65,16 @@ def dataset(name: str):
 
 def load(name: str) -> Dataset:
     """The data set of that name; UsageError for a name that is unknown, DLFSError for one that cannot be had."""
-    for module in pkgutil.iter_modules(data_sets.__path__):
-        importlib.import_module(f"{data_sets.__name__}.{module.name}")
+    register_all()
     if name not in DATASETS:
         raise unknown_name("data set", name, DATASETS)
     return DATASETS[name]()
+
+
+def register_all() -> None:
+    """Import the modules of utils/data_sets, so that DATASETS holds every data set."""
+    for module in pkgutil.iter_modules(data_sets.__path__):
+        importlib.import_module(f"{data_sets.__name__}.{module.name}")
 
 
 # ------------------------------------------------------------------------------------------------------ Bundled

@@ -8,6 +8,8 @@ from rich.console import Console
 from dlfs.results import reached
 from dlfs.studies import Study, all_studies
 from dlfs.terminal import table
+from utils.errors import DLFSError
+from utils.files import write_atomically
 
 COLUMNS = {"by-hand": "L1\nhand", "engine": "L1\nengine", "lowlevel": "L2", "paper": "L3"}
 
@@ -22,13 +24,30 @@ def standing(study: Study) -> str:
     return "\n".join(reached(study)) or "no run recorded"
 
 
+def renew_overview(write: bool) -> None:
+    """Write the parts of 00_Overview.md that are made from the folders, or refuse it as it is."""
+    from dlfs.overview import OVERVIEW, renewed
+
+    text, new = renewed()
+    if not write and text != new:
+        raise DLFSError(f"{OVERVIEW.name} is not what the folders say: dlfs list --write")
+    if write and text != new:
+        write_atomically(OVERVIEW, new)
+    click.echo(f"{'wrote' if text != new else 'up to date:'} {OVERVIEW.name}")
+
+
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def command(as_json: bool) -> None:
+@click.option("--write", is_flag=True, help="Make the tables and the graph of 00_Overview.md anew.")
+@click.option("--check", is_flag=True, help="Fail if those are not what the folders say.")
+def command(as_json: bool, write: bool, check: bool) -> None:
     """The twelve models: tier, the levels that are written, and where each stands.
 
     A level is marked where its file is there. What a model has reached comes from the runs recorded in its folder.
     """
+    if write or check:
+        renew_overview(write)
+        return
     studies = all_studies()
     if as_json:
         facts = [
