@@ -13,7 +13,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -284,6 +284,20 @@ def expect(got: Any, expected: Any, called: str, usually: str = "", tolerance: f
     if problem:
         hint = f"\nusually   {usually}" if usually else ""
         raise AssertionError(f"called    {called}\n{problem}{hint}")
+
+
+def numerical_gradient(f: Callable[[], Any], array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
+    """df/darray of a scalar f() that reads a float64 array, by central differences."""
+    gradient = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        array[index] = value + eps
+        above = f()
+        array[index] = value - eps
+        below = f()
+        array[index] = value
+        gradient[index] = (above - below) / (2 * eps)
+    return gradient
 
 
 def as_array(value: Any) -> Any:
