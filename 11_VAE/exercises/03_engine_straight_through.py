@@ -1,7 +1,5 @@
 """Gradients through a coin toss: straight through (Bengio et al. 2013), and by the score function (Williams 1992)."""
 
-import numpy as np
-
 from framework.autograd import Function
 
 
