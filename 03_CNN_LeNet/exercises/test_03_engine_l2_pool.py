@@ -52,6 +52,9 @@ def test_an_empty_window_has_slope_zero(exercise):
 def test_second_derivative(exercise):
     x = image()
     (dx,) = framework.autograd.grad(exercise.L2Pool.apply(x).sum(), x, create_graph=True)
+    assert dx.requires_grad, (
+        "under create_graph dx has no history: save x and y themselves with save_for_backward, and compute with Tensors"
+    )
     weights = np.random.default_rng(2).standard_normal(x.shape)
     (got,) = framework.autograd.grad((dx * framework.tensor(weights)).sum(), x)
     at = x.numpy(force=True).copy()

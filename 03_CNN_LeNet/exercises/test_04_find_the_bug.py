@@ -37,12 +37,12 @@ def test_each_image_has_a_shift_of_its_own(exercise):
 
 
 def test_contrast(exercise):
-    images = np.array([[[0.4, 0.6]], [[0.0, 1.0]]])
+    images = np.array([[[0.4, 0.6]], [[0.0, 0.8]]])
     got = exercise.contrast(images, np.array([0.5, 1.2]))
     expect(
         got,
-        [[[0.45, 0.55]], [[0, 1]]],
-        "contrast([[.4 .6]], [[0 1]], factor [.5 1.2])",
+        [[[0.45, 0.55]], [[0, 0.88]]],
+        "contrast([[.4 .6]], [[0 .8]], factor [.5 1.2])",
         "the mean is each image's own, and the result is kept within 0 … 1",
     )
 

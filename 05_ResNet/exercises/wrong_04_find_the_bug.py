@@ -3,8 +3,8 @@ from dlfs.exercises import Wrong
 WRONG = [
     Wrong(
         "evaluation never looks at what training has kept",
-        "        if not self.training:\n            return self.running_mean, self.running_var\n        mean, var = x.mean(axis=0), x.var(axis=0)\n        self.remember",
-        "        mean, var = x.mean(axis=0), x.var(axis=0)\n        if self.training and len(x) > 1:\n            self.remember",
+        "return self.running_mean, self.running_var",
+        "return x.mean(axis=0), x.var(axis=0)",
         "the batch's own statistics must not be used",
     ),
     Wrong(
