@@ -8,22 +8,22 @@ def he_weights(num_blocks, width, rng):
 
 
 def gradient_norms(weights, h, dh, s, shortcut):  # L × (n, n), (n,), (n,)
-    """The norms of dL/dh_L, …, dL/dh_0 of h ← relu(W h), or with shortcuts h ← h + s relu(W h); (L + 1,)."""
+    """The norms of dL/dh_L, …, dL/dh_0 of h ← W relu(h), or with shortcuts h ← h + s W relu(h); (L + 1,)."""
     signs = []
     for W in weights:
-        z = W @ h
-        signs.append(z > 0)
-        h = h + s * np.maximum(z, 0) if shortcut else np.maximum(z, 0)
+        signs.append(h > 0)
+        branch = W @ np.maximum(h, 0)
+        h = h + s * branch if shortcut else branch
     norms = [np.linalg.norm(dh)]
     for W, positive in zip(reversed(weights), reversed(signs)):
-        dz = dh * positive
-        dh = dh + s * dz @ W if shortcut else dz @ W
+        through = (dh @ W) * positive
+        dh = dh + s * through if shortcut else through
         norms.append(np.linalg.norm(dh))
     return np.array(norms)
 
 
 def growth(s, num_blocks):
-    """The mean square after so many blocks over that before, if branch and shortcut are independent."""
+    """The mean square after so many blocks over that before, branch and shortcut being uncorrelated."""
     return (1 + s**2) ** num_blocks
 
 

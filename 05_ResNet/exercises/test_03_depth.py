@@ -11,13 +11,13 @@ def test_gradient_norms_are_autograds(exercise, s, shortcut):
     weights, h, dh = exercise.he_weights(6, 9, rng), rng.standard_normal(9), rng.standard_normal(9)
     states = [torch.tensor(h, requires_grad=True)]
     for W in weights:
-        branch = torch.relu(torch.tensor(W) @ states[-1])
+        branch = torch.tensor(W) @ torch.relu(states[-1])
         states.append(states[-1] + s * branch if shortcut else branch)
     grads = torch.autograd.grad(states[-1], states[:-1], torch.tensor(dh))
     expected = [np.linalg.norm(dh), *(float(g.norm()) for g in reversed(grads))]
     got = exercise.gradient_norms(weights, h, dh, s, shortcut)
     assert np.shape(got) == (7,), f"gradient_norms of 6 layers has shape {np.shape(got)}; dh_6 … dh_0 are 7"
-    usually = "dh ⊙ [z > 0], then times W from the right; with a shortcut that times s, and dh itself is ADDED; from the last layer to the first"
+    usually = "dh times W from the right, then ⊙ [h > 0]; with a shortcut that times s, and dh itself is ADDED; from the last layer to the first"
     expect(got, expected, f"gradient_norms(6 × (9, 9), h (9,), dh (9,), s={s:g}, shortcut={shortcut})", usually)
 
 
@@ -39,7 +39,7 @@ def test_growth_is_about_what_happens(exercise):
     for _ in range(20):
         start = h = rng.standard_normal(400)
         for W in exercise.he_weights(4, 400, rng):
-            h = h + 0.5 * np.maximum(W @ h, 0)
+            h = h + 0.5 * W @ np.maximum(h, 0)
         ratios.append((h @ h) / (start @ start))
     expect(
         exercise.growth(0.5, 4),

@@ -32,7 +32,7 @@ WRONG = [
         "the old weight is written into",
         "        one.weight.copy_",
         "        conv.weight.mul_(1.5)\n        one.weight.copy_",
-        "stride and padding are those of the old one",
+        "the old layers stay as they are",
     ),
     Wrong(
         "a norm that cannot be folded is dropped",

@@ -3,13 +3,13 @@ from dlfs.exercises import Wrong
 WRONG = [
     Wrong(
         "the shortcut's gradient is forgotten",
-        "dh = dh + s * dz @ W if shortcut",
-        "dh = s * dz @ W if shortcut",
+        "dh = dh + s * through if shortcut",
+        "dh = s * through if shortcut",
         "dh itself is ADDED",
     ),
-    Wrong("the scale is forgotten on the way back", "dh + s * dz @ W if", "dh + dz @ W if", "that times s"),
-    Wrong("W from the left", "else dz @ W\n", "else W @ dz\n", "times W from the right"),
-    Wrong("the ReLU is forgotten", "dz = dh * positive", "dz = dh", "[z > 0]"),
+    Wrong("the scale is forgotten on the way back", "dh + s * through if", "dh + through if", "that times s"),
+    Wrong("W from the left", "(dh @ W) * positive", "(W @ dh) * positive", "times W from the right"),
+    Wrong("the ReLU is forgotten", "(dh @ W) * positive", "dh @ W", "[h > 0]"),
     Wrong(
         "from the first layer to the last",
         "zip(reversed(weights), reversed(signs))",

@@ -18,7 +18,7 @@ def data():
 
 def loss(X, u, w, v, s2, noise, beta):
     """In PyTorch, of any parameters."""
-    X, u = torch.tensor(X), torch.tensor(u)
+    X, u = torch.tensor(X), torch.tensor(np.ascontiguousarray(u))
     mean = (X @ u) * v
     error = ((X - (mean * w) @ u.T) ** 2).sum(1) + (w * w * s2).sum()
     kl = 0.5 * (s2 + mean**2 - 1 - s2.log()).sum(1)

@@ -8,5 +8,5 @@ WRONG = [
     Wrong("the score of heads for tails, too", "score = (z - p) / (p * (1 - p))", "score = z / p", "for tails"),
     Wrong("not divided by the variance", "score = (z - p) / (p * (1 - p))", "score = z - p", "1/p for heads"),
     Wrong("a sum over samples", "* score).mean(axis=0)", "* score).sum(axis=0)", "the mean over samples"),
-    Wrong("the baseline is forgotten", "(f(z) - baseline)", "(f(z))", "fall to less than half"),
+    Wrong("the baseline is forgotten", "((f(z) - baseline) * score)", "(f(z) * score)", "fall to less than half"),
 ]
