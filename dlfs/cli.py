@@ -21,6 +21,7 @@ COMMANDS = {  # name: what it does, as --help says it
     "graph": "The graph behind a model's loss on the engine, as text or as a picture.",
     "profile": "Which op of a model takes how long on the engine.",
     "pictures": "What a trained model has learnt, as pictures: filters, feature maps, mistakes.",
+    "exercise": "Exercises that are graded at once: list, start, check, watch, hint, solution, blank.",
     "read": "A guide to production code, with the source as it is installed here.",
     "results": "The recorded runs of a model, as its README shows them.",
     "data": "The data sets: which there are, which are here, and fetching one.",

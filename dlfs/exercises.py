@@ -54,11 +54,11 @@ class Exercise:
     def __init__(self, task: Path):
         self.task = task
         self.folder = task.parent
-        model = next(parent for parent in task.parents if parent.name[:2].isdigit()).name[:2]
+        self.model_folder = next(parent for parent in task.parents if parent.name[:2].isdigit())
         order, _, self.name = task.stem.partition("_")
-        self.number = f"{model}.{int(order)}"
+        self.number = f"{self.model_folder.name[:2]}.{int(order)}"
         self.solution = task.with_suffix(".py")
-        self.tests = self.folder / f"test_{task.stem}.py"
+        self.tests = self.graded_by = self.folder / f"test_{task.stem}.py"
         self.mistakes = self.folder / f"wrong_{task.stem}.py"
 
     def __repr__(self) -> str:
