@@ -26,7 +26,7 @@ from utils.errors import DLFSError
 from utils.files import write_atomically
 
 LIMIT = 20.0  # seconds for one test
-IMPORTS = 60.0  # seconds for all else: libraries may be cold
+IMPORTS = 60.0  # seconds more for all that is no test: libraries may be cold
 OUTPUT = 2_000  # characters of what the learner's file printed that are shown
 
 
@@ -54,8 +54,9 @@ class Report(NamedTuple):
         return bool(self.outcomes) and all(outcome.outcome == "passed" for outcome in self.outcomes)
 
 
-def check(task: Exercise | Blank, path: Path, limit: float = LIMIT) -> Report:
-    """Run the tests of a task against a file."""
+def check(task: Exercise | Blank, path: Path, limit: float | None = None) -> Report:
+    """Run the tests of a task against a file; none of them may take longer than limit seconds, by default LIMIT."""
+    limit = limit or LIMIT
     if not path.is_file():
         raise DLFSError(f"there is no {path}: dlfs exercise start {task.number}")
     if isinstance(task, Exercise):
@@ -90,7 +91,7 @@ def read(folder: Path, path: Path, status: int, limit: float) -> tuple[list[Outc
         if stack:
             if found := re.search(rf'File "{re.escape(str(path))}", line (\d+)', stack):
                 number = int(found[1])
-            said = f"It was still running after {limit if number else IMPORTS:g} s and was cut off: an endless loop, or far too much work."
+            said = f"It was still running after {limit:g} s and was cut off: an endless loop, or far too much work."
             outcomes.append(Outcome(test, "stuck", "", said, file, number))
         else:
             how = f"killed by signal {-status}" if status < 0 else f"it ended with status {status}"
@@ -159,9 +160,9 @@ def main(number: str, path: str, folder: str, limit: str, task: str = "") -> Non
         def add(self, result: Result) -> None:
             raised = result.raised.__name__ if result.raised else ""
             write([result.test, result.outcome, raised, result.message, result.file, result.line])
-            watch(IMPORTS)
+            watch(IMPORTS + seconds)
 
-    watch(IMPORTS)
+    watch(IMPORTS + seconds)
     reporter = Reporter(Path(path))
     if task:
         grade(Exercise(Path(task)), Path(path), reporter)

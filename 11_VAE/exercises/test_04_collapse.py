@@ -59,9 +59,9 @@ def test_it_is_a_minimum(exercise, data, beta):
     w, v, s2 = (torch.tensor(np.asarray(a, dtype=float), requires_grad=True) for a in rest)
     loss(data, u, w, v, s2, 0.5, beta).backward()
     for name, a, usually in (
+        ("s2", s2, "s² = β noise / λ, of an active latent"),
         ("w", w, "w² = λ - β noise"),
         ("v", v, "v = w / λ"),
-        ("s2", s2, "s² = β noise / λ, of an active latent"),
     ):
         expect(
             a.grad + 1,

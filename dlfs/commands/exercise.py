@@ -104,8 +104,8 @@ def begin(task: Exercise | Blank) -> None:
 
 @command.command("check")
 @click.argument("name", required=False)
-@click.option("--limit", type=float, default=LIMIT, show_default=True, help="Seconds that one test may take.")
-def check_(name: str | None, limit: float) -> int:
+@click.option("--limit", type=float, help=f"Seconds that one test may take: {LIMIT:g}, if not said otherwise.")
+def check_(name: str | None, limit: float | None) -> int:
     """Run the tests against your file, and say what is wrong; exits with 1 if something is."""
     from dlfs.commands.exercise_report import report
 

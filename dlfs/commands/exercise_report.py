@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 
 from dlfs.attempts import Blank
@@ -12,6 +13,7 @@ from dlfs.checking import Outcome, Report
 from dlfs.commands.exercise import link
 from dlfs.exercises import Exercise
 
+WORDS = ("called", "got", "expected", "differ by", "usually")  # with which the lines of `expect` begin
 LISTED = 8  # tests of a blank that passed which are named: a model has hundreds
 STYLES = {"passed": ("✓", "green"), "skipped": ("-", "yellow"), "failed": ("✗", "red")}
 
@@ -43,8 +45,9 @@ def report(console: Console, result: Report) -> None:
         console.print(f"To compare with ours: dlfs exercise solution {task.number}", highlight=False)
     elif isinstance(task, Exercise):
         console.print(
-            f"[dim]The task: {link(task.task)}   the tests: {link(task.tests)}   dlfs exercise hint {task.number}[/dim]",
+            f"[dim]A hint: dlfs exercise hint {task.number}   The task: {link(task.task)}   The tests: {link(task.tests)}[/dim]",
             soft_wrap=True,
+            highlight=False,
         )
 
 
@@ -62,7 +65,7 @@ def explained(outcome: Outcome, path: Path) -> Group:
     """What was raised and where: an assertion of the test says it all; of anything else the line is shown."""
     in_test = outcome.file != str(path)
     if outcome.raised == "AssertionError" and (in_test or not outcome.line):
-        return Group(Text(outcome.message))
+        return Group(in_columns(outcome.message))
     if outcome.raised == "NotImplementedError":
         return Group(Text.assemble("not written yet: ", Text.from_markup(link(path, outcome.line))))
     said = f"{outcome.raised}: {outcome.message}" if outcome.raised else outcome.message
@@ -74,6 +77,17 @@ def explained(outcome: Outcome, path: Path) -> Group:
     if outcome.file and outcome.line:
         parts += [Text.from_markup(link(Path(outcome.file), outcome.line)), excerpt(Path(outcome.file), outcome.line)]
     return Group(*parts)
+
+
+def in_columns(message: str) -> Table:
+    """called, got, expected and usually on the left, and what is long broken within its own column."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for line in message.splitlines():
+        word, rest = next(((w, line[len(w) :].strip()) for w in WORDS if line.startswith(w)), ("", line))
+        grid.add_row(word, Text(rest))
+    return grid
 
 
 def excerpt(path: Path, line: int) -> Syntax:
