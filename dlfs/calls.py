@@ -18,11 +18,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from dlfs.studies import ROOT
 from utils.errors import DLFSError
 
+WIDEST = 118  # columns of a tree, which fits on a page of `dlfs read`
+LONG = 34  # characters of the shapes that came back, in a tree that is too wide
 MARKED = re.compile(r"(<!-- calls (\w+) -->\n).*?(<!-- /calls -->)", re.DOTALL)
 
 
@@ -111,25 +113,59 @@ def shapes(value: Any) -> str:
     return ""
 
 
+class Row(NamedTuple):
+    """A line of the tree."""
+
+    function: str
+    name: str  # the module's in the model
+    own: str  # of that what the name in a line above does not say already
+    returned: str
+    file: str  # the Python module, where it is not the first line's
+
+
 def drawn(call: Call) -> str:
-    """The tree as text, a call a line; a block that calls what the one before it called is not written out again."""
+    """The tree as text, a call a line; a block that calls what the one before it called is not written out again.
+
+    A tree that would be wider than a page has only each module's own name, for a function without one the file that it is in,
+    and of many shapes the first.
+    """
     rows = list(rows_of(call, 0))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, [*widths, 0])) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    lines = aligned([(row.function, row.name, row.returned, row.file) for row in rows])
+    if max(map(len, lines)) > WIDEST:
+        files = [f"({row.file.rpartition('.')[2]})" if row.file else "" for row in rows]
+        lines = aligned([(row.function, row.own or file, first_of(row.returned)) for row, file in zip(rows, files)])
+    return "\n".join(lines)
 
 
-def rows_of(call: Call, depth: int, home: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """For each call: the function, the module's name in the model, what was returned, and the file where it is not the last one's."""
-    elsewhere = call.module not in (home, "") and not call.module.startswith("torch.nn.")
-    function = "  " * depth + call.function if depth else f"{call.module}:{call.function}"
-    yield function, call.name, returned(call), call.module if depth and elsewhere else ""
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Lines of the rows, cell below cell."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def first_of(shapes: str) -> str:
+    """What was returned, if it is long only its first tensor."""
+    first, several, _ = shapes.partition("), ")
+    return f"{first}), …" if several and len(shapes) > LONG else shapes
+
+
+def rows_of(call: Call, depth: int, home: str = "", above: str = "") -> Iterator[Row]:
+    """The line of a call, and those of the calls in it."""
+
+    def row(call: Call, depth: int, above: str, suffix: str = "") -> Row:
+        elsewhere = depth and call.module != home and not call.module.startswith("torch.nn.")
+        function = "  " * depth + call.function if depth else f"{call.module}:{call.function}"
+        own = call.name.removeprefix(f"{above}.")
+        return Row(function + suffix, call.name, own, returned(call), call.module if elsewhere and not suffix else "")
+
+    yield row(call, depth, above)
+    home, above = home or call.module, call.name or above
     previous: Call | None = None
     for inner in call.calls:
         if previous and inner.calls and inner.outline() == previous.outline():
-            yield "  " * (depth + 1) + f"{inner.function}, as above", inner.name, returned(inner), ""
+            yield row(inner, depth + 1, above, ", as above")
         else:
-            yield from rows_of(inner, depth + 1, home or call.module)
+            yield from rows_of(inner, depth + 1, home, above)
         previous = inner
 
 
