@@ -394,7 +394,7 @@ def test_attention_rollout():
 @pytest.mark.parametrize("picture", ["rollout", "heads", "positions", "filters", "confusion"])
 def test_pictures_of_digits(picture, tmp_path):
     level = initial_level(STUDY, STUDY.facts.RECIPES["digits"]["config"], 0)
-    draw = PICTURES.PICTURES["digits"][picture]
+    draw = PICTURES.DRAWINGS[picture]
     save(tmp_path / "picture.png", lambda: draw(level, load("digits")))
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
