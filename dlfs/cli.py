@@ -16,6 +16,7 @@ from utils.errors import DLFSError, unknown_name
 COMMANDS = {  # name: what it does, as --help says it
     "list": "The twelve models: tier, levels, and where each stands.",
     "compare": "Run a model at every level and check that all compute the same.",
+    "diff": "Two levels of a model side by side, function by function.",
     "train": "Train a model at one level or at all of them.",
     "convert": "A checkpoint of another library in our names, or ours in another library's.",
     "graph": "The graph behind a model's loss on the engine, as text or as a picture.",
