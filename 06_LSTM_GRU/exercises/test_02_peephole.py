@@ -39,7 +39,11 @@ def test_one_unit_by_hand(exercise):
     h_new, c_new, _ = exercise.cell(zeros | {"peep_o": np.ones(1)}, x, x, c)
     expect(c_new, [[1.0]], "c of cell(zeros, peep_o = 1, c_prev = 2)", "f = σ(0) = ½")
     expect(
-        h_new, [[np.tanh(1) / (1 + np.exp(-1))]], "h of cell(zeros, peep_o = 1, c_prev = 2)", "the output gate sees the NEW cell, 1", 1e-5
+        h_new,
+        [[np.tanh(1) / (1 + np.exp(-1))]],
+        "h of cell(zeros, peep_o = 1, c_prev = 2)",
+        "the output gate sees the NEW cell, 1",
+        1e-5,
     )
     _, c_new, _ = exercise.cell(zeros | {"peep_f": np.ones(1)}, x, x, c)
     expect(
