@@ -30,10 +30,12 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from utils.data_loaders import Dataset
 from utils.errors import DLFSError, unknown_name
+
+if TYPE_CHECKING:  # NumPy takes longer to import than a guide to read
+    from utils.data_loaders import Dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -95,7 +97,7 @@ class Study:
             raise unknown_name("recipe for data", name, recipes, owner=f"{self.folder.name} has")
         return name, {"data": name, **recipes[name]}
 
-    def examples(self, recipe: dict[str, Any], data: Dataset) -> Dataset:
+    def examples(self, recipe: dict[str, Any], data: "Dataset") -> "Dataset":
         """A data set as the recipe's config reads it: examples() of study.py where there is one, else as it is."""
         return self.facts.examples(recipe["config"], data) if hasattr(self.facts, "examples") else data
 
