@@ -66,14 +66,14 @@ def flickr8k() -> CaptionDataset:
     order = np.random.default_rng(0).permutation(len(names))
     parts = np.split(order, [len(order) - 2 * (len(order) // 10), len(order) - len(order) // 10])
     tokenizer = CLIPTokenizer.train((text for i in parts[0] for text in captions[names[i]]), FLICKR8K_TOKENS)
-    splits = [
+    train, valid, test = (
         Split(
             images[part].astype(np.float32) / 255,
             np.stack([text_rows(tokenizer, captions[names[i]], FLICKR8K_LENGTH) for i in part]),
         )
         for part in parts
-    ]
-    return CaptionDataset("flickr8k", *splits, tokenizer)
+    )
+    return CaptionDataset("flickr8k", train, valid, test, tokenizer)
 
 
 def flickr8k_folder() -> Path:
