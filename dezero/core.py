@@ -13,6 +13,7 @@ import numpy as np
 
 import framework
 from framework.autograd import Node, grad_mode
+from framework.function import Function as Recorded
 from framework.ops.define import alias
 from framework.tensor import Tensor
 
@@ -58,7 +59,7 @@ def test_mode():
     return using_config("train", False)
 
 
-test_mode.__test__ = False  # its name is the textbook's; pytest is not to collect it
+test_mode.__test__ = False  # type: ignore[attr-defined]  # its name is the textbook's; pytest is not to collect it
 
 
 # --- Variable ---------------------------------------------------------------------------------------------------------
@@ -76,7 +77,9 @@ class _Leaf(Tensor):
             self._grad = before + self._grad
 
 
-_variables = weakref.WeakValueDictionary()  # where a gradient goes (a leaf, or a node) → the Variable that stands there
+_variables: weakref.WeakValueDictionary = (
+    weakref.WeakValueDictionary()
+)  # where a gradient goes (a leaf, or a node) → the Variable that stands there
 
 
 class Variable:
@@ -334,7 +337,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__}: define backward(self, *gradients)")
 
 
-class _Call(framework.autograd.Function):
+class _Call(Recorded):
     """How one call of a dezero Function stands in the engine's graph."""
 
     @staticmethod

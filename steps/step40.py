@@ -51,4 +51,6 @@ if __name__ == "__main__":
     same(SumTo((3,)), lambda x: F.sum_to(x, (3,)), matrix)
     same(Add(), lambda a, b: a + b, matrix, row)
     same(Add(), lambda a, b: a + b, row, np.array(2.0))
-    print("a stretched:", BroadcastTo((2, 3))(row).data.tolist(), " and summed back:", SumTo((3,))(np.ones((2, 3))))
+    stretched, summed = BroadcastTo((2, 3))(row), SumTo((3,))(np.ones((2, 3)))
+    print("a row stretched:", stretched.data.tolist(), " and ones summed back:", summed)
+    assert stretched.shape == (2, 3) and summed.data.tolist() == [2, 2, 2]
