@@ -484,6 +484,37 @@ def test_a_tree_leaves_out_questions_bookkeeping_and_wrappers():
     config = GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=5, bos_token_id=0, eos_token_id=0)
     tree = calls.traced(GPT2LMHeadModel(config), (torch.zeros(1, 3, dtype=torch.long),))
     assert (tree.function, tree.returned[:18]) == ("GPT2LMHeadModel.forward", "logits (1, 3, 5)")
+    block = next(call for call in tree.calls[0].calls if call.name == "transformer.h.0")
+    assert block.calls[1].calls[0].name == "transformer.h.0.attn.c_attn"
     text = calls.drawn(tree)
-    assert "GPT2Block.forward, as above" in text and "transformer.h.0.attn.c_attn" in text
+    assert "GPT2Block.forward, as above" in text
     assert "is_" not in text and "PreTrainedConfig" not in text and "wrapper" not in text
+
+
+def test_a_tree_of_another_method_and_one_that_is_too_wide():
+    import torch
+    from torchvision.models.resnet import BasicBlock, ResNet
+
+    tree = calls.traced(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=3), (torch.zeros(2, 3, 32, 32),), "_forward_impl")
+    assert (tree.function, tree.returned) == ("ResNet._forward_impl", "(2, 3)")
+
+    def made(width):
+        linear = calls.Call(
+            "Linear.forward", "torch.nn.modules.linear", "body.h.0.fc", "(1, 2), (3, 4)" + ", (5, 6)" * width
+        )
+        block = calls.Call("Block.forward", "pack.net", "body.h.0", "(1, 2)", [linear])
+        mask = calls.Call("mask", "pack.masks", "", "(2, 2)")
+        return calls.Call("Body.forward", "pack.net", "body", "(1, 2)", [mask, block])
+
+    assert [line.split() for line in calls.drawn(made(0)).splitlines()] == [
+        "pack.net:Body.forward body → (1, 2)".split(),
+        "mask → (2, 2) pack.masks".split(),
+        "Block.forward body.h.0 → (1, 2)".split(),
+        "Linear.forward body.h.0.fc → (1, 2), (3, 4)".split(),
+    ]
+    assert [line.split() for line in calls.drawn(made(20)).splitlines()] == [
+        "pack.net:Body.forward body → (1, 2)".split(),
+        "mask (masks) → (2, 2)".split(),
+        "Block.forward h.0 → (1, 2)".split(),
+        "Linear.forward fc → (1, 2), …".split(),
+    ]
