@@ -1,8 +1,10 @@
 """The textbook's API: what it promises, and the faults of the original that must not come back."""
 
+import ast
 import gc
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -333,6 +335,16 @@ def test_the_order_of_parameters_is_that_of_definition_whatever_the_hash_seed():
         )
         orders.add(done.stdout)
     assert len(orders) == 1 and orders.pop().startswith("x2f/W x2f/b h2f/W x2i/W")
+
+
+def test_no_derivative_is_written_in_dezero():
+    found = set()
+    for path in Path(dezero.__file__).parent.glob("*.py"):
+        for thing in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(thing, ast.ClassDef):
+                methods = [part.name for part in thing.body if isinstance(part, ast.FunctionDef)]
+                found |= {(path.name, thing.name)} if "backward" in methods else set()
+    assert found == {("core.py", name) for name in ("Variable", "Function", "_Call")}  # the walk, the base, the bridge
 
 
 # --- optimizers, against their formulas -----------------------------------------------------------------------------------
