@@ -112,6 +112,11 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_merge_was_left_undone(page):
+    assert not re.search(r"^(<{7}|>{7}) ", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_named_files_exist(page):
     """A path in code marks whose first folder is ours must be there; timm/models/resnet.py is somebody else's."""
     text = page.read_text(encoding="utf-8")
