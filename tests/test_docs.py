@@ -151,7 +151,7 @@ def commands(text):
     for line in lines:
         line = re.split(r"\s# ", line.strip())[0].rstrip()
         match = COMMAND.search(line)
-        if match and not re.search(r"[…<>]", match[1] or ""):
+        if match and not re.search(r"[…<>$]", match[1] or ""):
             yield shlex.split(match[1] or "")
 
 
@@ -176,6 +176,8 @@ def complaint(arguments):
         return ""
     except (click.ClickException, DLFSError) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        if "requires an argument" in message:
+            return ""  # the option's name alone
         return "" if "does not exist" in message and "RUN" in " ".join(arguments) else message
     return ""
 
