@@ -110,7 +110,7 @@ def test_a_new_folder_is_a_new_model(tmp_path):
         (["compare", "02", "--variant", "mlp-tan"],
          "dlfs compare 02: 02_MLP has no variant 'mlp-tan'. Did you mean mlp-tanh? Valid: mlp, mlp-tanh, mlp-sigmoid, mlp-deep-gelu"),
         (["train", "02", "--device", "tpu"], "dlfs train 02: there is no device 'tpu'. Valid: cpu, cuda, cuda:N"),
-        (["trian"], "dlfs trian: there is no command 'trian'. Did you mean train? Valid: list, compare, train, "),
+        (["trian"], "dlfs trian: there is no command 'trian'. Did you mean train? Valid: list, compare, diff, train, "),
         (["compare"], "dlfs compare: name one model, or give --all"),
         (["compare", "02", "--all"], "dlfs compare 02: name one model, or give --all"),
     ],

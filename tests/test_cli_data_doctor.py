@@ -50,7 +50,7 @@ def test_list_knows_what_is_here(capsys, tmp_path):
     assert rows["mnist"]["where"] == "not here" and not rows["mnist"]["present"]
 
 
-def test_the_files_of_the_catalogue_are_those_the_loaders_look_for(monkeypatch):
+def test_the_files_of_the_catalogue_are_those_the_loaders_look_for(monkeypatch, tmp_path):
     """A set of one folder of plain files: the loader asks for exactly the paths that the catalogue names."""
     for name in ("mnist", "shakespeare", "multi30k"):
         asked = []
@@ -61,6 +61,7 @@ def test_the_files_of_the_catalogue_are_those_the_loaders_look_for(monkeypatch):
 
         for module in ("utils.data_loaders", "utils.data_sets.translation"):
             monkeypatch.setattr(f"{module}.find", find)
+            monkeypatch.setattr(f"{module}.cache_folder", lambda: tmp_path)  # which holds no encoded copy
         with pytest.raises(LookupError):
             data_loaders.load(name)
         assert set(asked) <= set(catalogue.CATALOGUE[name].files[0])
