@@ -154,7 +154,14 @@ def test_ctrl_c_leaves_the_last_checkpoint_whole_and_says_how_to_go_on(tmp_path)
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "dlfs", "train", "02", "--level", "by-hand", "--epochs", "100000"]
     process = subprocess.Popen(
-        [*command, "--save-dir", str(folder)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--save-dir", str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background job ignores it, and so would a child
     )
     checkpoint = folder / "by-hand" / "checkpoint.safetensors"
     log = folder / "by-hand" / "log.jsonl"
