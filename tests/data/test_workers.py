@@ -263,6 +263,7 @@ def test_workers_go_when_their_parent_is_ended(end, to_group):
         text=True,
         start_new_session=True,
         cwd=Path(__file__).parents[2],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     pids = [int(pid) for pid in process.stdout.readline().split()]
     assert len(pids) == 2 and all(map(alive, pids))
