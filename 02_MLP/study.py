@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from utils.checks import check_classes, check_pixels
+
 NAME = "Multilayer perceptron"
 TIER = 1
 PREREQUISITES = ("01",)
@@ -55,23 +57,11 @@ class MLPConfig:
         shape = tuple(x.shape)
         if len(shape) != 2 or shape[1] != self.in_features:
             raise ValueError(f"MLP.forward: expected (B, {self.in_features}), got {shape}")
-        if "float" not in str(x.dtype):
-            raise TypeError(f"MLP.forward: expected floating-point x, got {x.dtype}; pixels 0..255 become x / 255")
+        check_pixels("MLP", x)
 
     def check_targets(self, targets, batch_size):
         """Refuse targets that are not B int64 class indices in 0..K-1."""
-        shape, dtype = tuple(targets.shape), str(targets.dtype).removeprefix("torch.")
-        if shape != (batch_size,):
-            raise ValueError(
-                f"MLP.loss: expected targets ({batch_size},), a class index for each row of x, got {shape}"
-            )
-        if dtype != "int64":
-            raise TypeError(f"MLP.loss: expected targets of int64, got {dtype}")
-        if batch_size == 0:
-            raise ValueError("MLP.loss: the mean over an empty batch does not exist; x and targets have 0 rows")
-        lowest, highest = int(targets.min()), int(targets.max())
-        if lowest < 0 or highest >= self.num_classes:
-            raise ValueError(f"MLP.loss: expected targets in 0..{self.num_classes - 1}, got {lowest}..{highest}")
+        check_classes("MLP", targets, batch_size, self.num_classes, "a class index for each row of x")
 
 
 # What `dlfs compare 02` runs, each in float64 at every level.

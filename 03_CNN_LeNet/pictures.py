@@ -1,23 +1,21 @@
 """What `dlfs pictures 03 RUN` draws of a trained LeNet-5, and of the small CNN."""
 
+from functools import partial
+
 import numpy as np
 
-from utils.data_loaders import CIFAR10_CLASSES
+from utils.data_loaders import CIFAR10_CLASSES, CIFAR10_MEAN, CIFAR10_STD
+from utils.training_utils import outputs_of
 from utils.visualization import confusion_matrix, image_rows
 
-from .study import CIFAR10_MEAN, CIFAR10_STD, RBF_CODES, training_batch
+from .study import RBF_CODES, training_batch
 
 DIGITS = [str(digit) for digit in range(10)]
 
 
 def predict(level, split):
     """The logits (N, 10) of a split."""
-    logits = []
-    for start in range(0, len(split), 1000):
-        part = slice(start, start + 1000)
-        inputs, targets = training_batch(level.model.config, split.x[part], split.y[part], None)
-        logits.append(level.predict(inputs, targets)[1][0])
-    return np.concatenate(logits)
+    return outputs_of(level, split, partial(training_batch, level.model.config))
 
 
 def filters(level, data):

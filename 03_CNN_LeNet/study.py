@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from framework.data.transforms import Compose, InterpolationMode, RandomAffine, RandomCrop, RandomHorizontalFlip
+from utils.checks import check_classes, check_images
+from utils.data_loaders import CIFAR10_MEAN, CIFAR10_STD
 
 NAME = "LeNet-5"
 TIER = 1
@@ -68,6 +70,8 @@ RBF_CODES = np.array([[1.0 if dot == "#" else -1.0 for row in _ROWS for dot in r
 
 # --------------------------------------------------------------------------------------------------------- Configs
 
+EACH = "a class index for each image of x"
+
 
 @dataclass(frozen=True)
 class LeNetConfig:
@@ -127,7 +131,7 @@ class LeNetConfig:
 
     def check_targets(self, targets, batch_size):
         """Refuse targets that are not B int64 class indices in 0..9."""
-        check_classes("LeNet5", targets, batch_size, 10)
+        check_classes("LeNet5", targets, batch_size, 10, EACH)
 
 
 @dataclass(frozen=True)
@@ -167,30 +171,7 @@ class CNNConfig:
 
     def check_targets(self, targets, batch_size):
         """Refuse targets that are not B int64 class indices in 0..K-1."""
-        check_classes("CNN", targets, batch_size, self.num_classes)
-
-
-def check_images(model, x, image, advice=""):
-    shape = tuple(x.shape)
-    if len(shape) != 4 or shape[1:] != image:
-        raise ValueError(f"{model}.forward: expected (B, {', '.join(map(str, image))}), got {shape}{advice}")
-    if "float" not in str(x.dtype):
-        raise TypeError(f"{model}.forward: expected floating-point x, got {x.dtype}; pixels 0..255 become x / 255")
-
-
-def check_classes(model, targets, batch_size, num_classes):
-    shape, dtype = tuple(targets.shape), str(targets.dtype).removeprefix("torch.")
-    if shape != (batch_size,):
-        raise ValueError(
-            f"{model}.loss: expected targets ({batch_size},), a class index for each image of x, got {shape}"
-        )
-    if dtype != "int64":
-        raise TypeError(f"{model}.loss: expected targets of int64, got {dtype}")
-    if batch_size == 0:
-        raise ValueError(f"{model}.loss: the mean over an empty batch does not exist; x and targets have 0 rows")
-    lowest, highest = int(targets.min()), int(targets.max())
-    if lowest < 0 or highest >= num_classes:
-        raise ValueError(f"{model}.loss: expected targets in 0..{num_classes - 1}, got {lowest}..{highest}")
+        check_classes("CNN", targets, batch_size, self.num_classes, EACH)
 
 
 # ------------------------------------------------------------------------------------------- What the tools need
@@ -234,10 +215,6 @@ RECIPES = {
 
 ZERO_GRADIENTS = ()  # no parameter here has a gradient that is zero by mathematics: no bias stands before a BatchNorm
 TWIN = None  # no library ships a LeNet-5
-
-CIFAR10_MEAN, CIFAR10_STD = (  # of the training images' channels
-    np.array(values, dtype=np.float32)[:, None, None] for values in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-)
 
 
 def example_batch(config, rng):

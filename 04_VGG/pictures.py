@@ -1,10 +1,13 @@
 """What `dlfs pictures 04 RUN` draws of a trained VGG: what it sees, and what it looked at; and what the paper's nets start as."""
 
+from functools import partial
+
 import numpy as np
 
 import framework
-from utils.data_loaders import CIFAR10_CLASSES
-from utils.visualization import by_layer, confusion_matrix, image_rows
+from utils.data_loaders import Split, class_names
+from utils.training_utils import outputs_of
+from utils.visualization import as_pixels, by_layer, confusion_matrix, image_rows
 
 from .numpy.vgg_framework import VGG
 from .study import VGGConfig, training_batch
@@ -21,15 +24,6 @@ def layer_outputs(model, x):
     return outputs
 
 
-def picture(image):
-    """An image (C, H, W) as image_rows takes it: (H, W), or (H, W, 3)."""
-    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-
-
-def names_of(data):
-    return CIFAR10_CLASSES if data.name == "cifar10" else [str(digit) for digit in range(10)]
-
-
 def filters(level, data):
     """The first convolution's kernels as small colour pictures, each stretched to its own range."""
     kernels = level.state()["features.0.weight"].transpose(0, 2, 3, 1)  # (M, 3, 3, C), colours last
@@ -44,7 +38,7 @@ def feature_maps(level, data):
     level.train(False)
     with level.library.no_grad():
         outputs = layer_outputs(level.model, level.tensor(x))
-    rows, stage = [("image", [picture(data.test.x[1])])], 0
+    rows, stage = [("image", [as_pixels(data.test.x[1])])], 0
     for i, (kind, h) in enumerate(outputs):
         last_before_pooling = kind == "relu" and outputs[i + 1][0] == "pool"
         if last_before_pooling:
@@ -66,23 +60,14 @@ def saliency_maps(level, x, y):
 
 def saliency(level, data):
     """A test image of each class, that the net gets right, and below it where its score would change most."""
-    found = predictions(level, data, 1000)
+    found = predictions(level, Split(data.test.x[:1000], data.test.y[:1000]))
     right = [np.flatnonzero((data.test.y[:1000] == k) & (found == k)) for k in range(10)]
     chosen = np.array([indices[0] for indices in right if len(indices)])
     x, y = data.test.x[chosen], data.test.y[chosen]
     maps = [m / m.max() for m in saliency_maps(level, x, y)]
-    captions = [[names_of(data)[k] for k in y], [""] * len(y)]
-    rows = [("image", [picture(image) for image in x]), ("saliency", maps)]
+    captions = [[class_names(data)[k] for k in y], [""] * len(y)]
+    rows = [("image", [as_pixels(image) for image in x]), ("saliency", maps)]
     return image_rows("Where a change would change the score of the class most", rows, captions)
-
-
-def predictions(level, data, count):
-    taken = []
-    for start in range(0, min(count, len(data.test)), 500):
-        part = slice(start, start + 500)
-        batch = training_batch(level.model.config, data.test.x[part], data.test.y[part], None)
-        taken.append(level.predict(*batch)[1][0].argmax(axis=1))
-    return np.concatenate(taken)
 
 
 def signal(level, data):
@@ -100,10 +85,15 @@ def signal(level, data):
     return by_layer("The signal before the first step", lines, "root mean square after the ReLU", "convolution", log=True)  # fmt: skip
 
 
+def predictions(level, split):
+    """The class (N,) that each example of a split is taken for."""
+    return outputs_of(level, split, partial(training_batch, level.model.config)).argmax(axis=1)
+
+
 def confusion(level, data):
-    taken = predictions(level, data, len(data.test))
+    taken = predictions(level, data.test)
     right = 100 * (taken == data.test.y).mean()
-    return confusion_matrix(f"{right:.1f} % of the test images are right", data.test.y, taken, names_of(data))
+    return confusion_matrix(f"{right:.1f} % of the test images are right", data.test.y, taken, class_names(data))
 
 
 CIFAR10 = {

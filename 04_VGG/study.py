@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from framework.data.transforms import Compose, RandomCrop, RandomHorizontalFlip
+from utils.checks import check_classes, check_images
+from utils.data_loaders import CIFAR10_MEAN, CIFAR10_STD
 
 NAME = "VGG"
 TIER = 2
@@ -140,24 +140,11 @@ class VGGConfig:
 
     def check_input(self, x):
         """Refuse an x that is not a floating-point (B, C, H, W) of the config's size."""
-        expected, shape = (self.in_channels, self.image_size, self.image_size), tuple(x.shape)
-        if len(shape) != 4 or shape[1:] != expected:
-            raise ValueError(f"VGG.forward: expected (B, {', '.join(map(str, expected))}), got {shape}")
-        if "float" not in str(x.dtype):
-            raise TypeError(f"VGG.forward: expected floating-point x, got {x.dtype}; pixels 0..255 become x / 255")
+        check_images("VGG", x, (self.in_channels, self.image_size, self.image_size))
 
     def check_targets(self, targets, batch_size):
         """Refuse targets that are not B int64 class indices in 0..K-1."""
-        shape, dtype = tuple(targets.shape), str(targets.dtype).removeprefix("torch.")
-        if shape != (batch_size,):
-            raise ValueError(f"VGG.loss: expected targets ({batch_size},), a class for each image, got {shape}")
-        if dtype != "int64":
-            raise TypeError(f"VGG.loss: expected targets of int64, got {dtype}")
-        if batch_size == 0:
-            raise ValueError("VGG.loss: the mean over an empty batch does not exist; x and targets have 0 rows")
-        lowest, highest = int(targets.min()), int(targets.max())
-        if lowest < 0 or highest >= self.num_classes:
-            raise ValueError(f"VGG.loss: expected targets in 0..{self.num_classes - 1}, got {lowest}..{highest}")
+        check_classes("VGG", targets, batch_size, self.num_classes)
 
 
 def bootstrapped(config, state, shallow_config, shallow_state):
@@ -206,12 +193,8 @@ PUBLISHED = {
 CROP_AND_FLIP = Compose([RandomCrop(32, padding=4), RandomHorizontalFlip()])
 
 
-def one_cycle(step, steps):
-    """Up in the first quarter, down to 0 in the rest, each in a straight line (after Smith & Topin 2017)."""
-    return min((step + 1) / (0.25 * steps), (steps - step) / (0.75 * steps))
-
-
-SGD = dict(optimizer="sgd", optimizer_options=dict(momentum=0.9, weight_decay=5e-4), schedule=one_cycle)  # the paper's numbers; ours the schedule  # fmt: skip
+# The paper's numbers; ours is the schedule.
+SGD = dict(optimizer="sgd", optimizer_options=dict(momentum=0.9, weight_decay=5e-4), schedule="one_cycle")
 
 # What `dlfs train 04 --data …` does; the first is bundled and needs no download.
 RECIPES = {
@@ -240,11 +223,6 @@ TWIN = "production_twin"
 def ZERO_GRADIENTS(config):
     """A bias before a BatchNorm: the mean that is taken out takes the bias with it (theory.md, section 3.4)."""
     return tuple(f"{name}.bias" for name in config.convolutions.values()) if config.batch_norm else ()
-
-
-CIFAR10_MEAN, CIFAR10_STD = (  # of the training images' channels
-    np.array(values, dtype=np.float32)[:, None, None] for values in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-)
 
 
 def example_batch(config, rng):

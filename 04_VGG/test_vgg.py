@@ -20,6 +20,7 @@ from dlfs.studies import find_study
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
+from utils.schedules import SCHEDULES
 from utils.visualization import save
 
 STUDY = find_study("04")
@@ -416,7 +417,7 @@ def test_the_signal_dies_as_computed():
 
 
 def test_the_recipes():
-    one_cycle = STUDY.facts.one_cycle
+    one_cycle = SCHEDULES[STUDY.facts.RECIPES["cifar10"]["schedule"]]
     rates = [one_cycle(step, 1000) for step in range(1000)]
     assert 0 < rates[0] < 0.01 and max(rates) == pytest.approx(1) and 0 < rates[-1] < 0.01
     half = STUDY.facts.RECIPES["cifar10"]["config"]

@@ -1,13 +1,16 @@
 """What `dlfs pictures 05 RUN` draws of a trained ResNet, and of deep nets that nobody has trained yet."""
 
+from functools import partial
+
 import numpy as np
 
 import framework
-from utils.data_loaders import CIFAR10_CLASSES
-from utils.visualization import by_layer, confusion_matrix, image_rows
+from utils.data_loaders import CIFAR10_MEAN, CIFAR10_STD, class_names
+from utils.training_utils import outputs_of
+from utils.visualization import as_pixels, by_layer, confusion_matrix, image_rows
 
 from .numpy.resnet_framework import ResNet
-from .study import CIFAR10_MEAN, CIFAR10_STD, ResNetConfig, training_batch
+from .study import ResNetConfig, training_batch
 
 
 def named_blocks(model):
@@ -43,7 +46,7 @@ def feature_maps(level, data):
     x, y = data.test.x[[1]], data.test.y[[1]]
     found = activations(level, x, y)
     (image,), _ = training_batch(level.model.config, x, y, None)
-    shown = image[0, 0] if len(image[0]) == 1 else (image[0] * CIFAR10_STD + CIFAR10_MEAN).transpose(1, 2, 0).clip(0, 1)
+    shown = image[0, 0] if len(image[0]) == 1 else as_pixels((image[0] * CIFAR10_STD + CIFAR10_MEAN).clip(0, 1))
     rows = [("image", [shown]), ("stem", list(np.maximum(found["bn1"][0, :12], 0)))]
     rows += [(name, list(found[name][0, :12])) for name, _ in named_blocks(level.model)]
     return image_rows("A test image after the stem and after each block: black is 0", rows)
@@ -96,15 +99,9 @@ def gradient_flow(level, data):
 
 
 def confusion(level, data):
-    taken = []
-    for start in range(0, len(data.test), 1000):
-        part = slice(start, start + 1000)
-        batch = training_batch(level.model.config, data.test.x[part], data.test.y[part], None)
-        taken.append(level.predict(*batch)[1][0].argmax(axis=1))
-    taken = np.concatenate(taken)
+    taken = outputs_of(level, data.test, partial(training_batch, level.model.config)).argmax(axis=1)
     right = 100 * (taken == data.test.y).mean()
-    names = CIFAR10_CLASSES if data.name == "cifar10" else [str(digit) for digit in range(10)]
-    return confusion_matrix(f"{right:.1f} % of the test images are right", data.test.y, taken, names)
+    return confusion_matrix(f"{right:.1f} % of the test images are right", data.test.y, taken, class_names(data))
 
 
 CIFAR10 = {

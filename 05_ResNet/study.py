@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from framework.data.transforms import Compose, RandomCrop, RandomHorizontalFlip
+from utils.checks import check_classes, check_pixels
+from utils.data_loaders import CIFAR10_MEAN, CIFAR10_STD
 
 NAME = "ResNet"
 TIER = 2
@@ -148,21 +148,11 @@ class ResNetConfig:
         shape = tuple(x.shape)
         if len(shape) != 4 or shape[1] != self.in_channels:
             raise ValueError(f"ResNet.forward: expected (B, {self.in_channels}, H, W), got {shape}")
-        if "float" not in str(x.dtype):
-            raise TypeError(f"ResNet.forward: expected floating-point x, got {x.dtype}; pixels 0..255 become x / 255")
+        check_pixels("ResNet", x)
 
     def check_targets(self, targets, batch_size):
         """Refuse targets that are not B int64 class indices in 0..K-1."""
-        shape, dtype = tuple(targets.shape), str(targets.dtype).removeprefix("torch.")
-        if shape != (batch_size,):
-            raise ValueError(f"ResNet.loss: expected targets ({batch_size},), a class for each image, got {shape}")
-        if dtype != "int64":
-            raise TypeError(f"ResNet.loss: expected targets of int64, got {dtype}")
-        if batch_size == 0:
-            raise ValueError("ResNet.loss: the mean over an empty batch does not exist; x and targets have 0 rows")
-        lowest, highest = int(targets.min()), int(targets.max())
-        if lowest < 0 or highest >= self.num_classes:
-            raise ValueError(f"ResNet.loss: expected targets in 0..{self.num_classes - 1}, got {lowest}..{highest}")
+        check_classes("ResNet", targets, batch_size, self.num_classes)
 
 
 # ------------------------------------------------------------------------------------------- What the tools need
@@ -189,69 +179,34 @@ PUBLISHED = {f"resnet{depth}": ResNetConfig.imagenet(depth, stride_in="conv2") f
 CROP_AND_FLIP = Compose([RandomCrop(32, padding=4), RandomHorizontalFlip()])
 
 
-def one_cycle(step, steps):
-    """Up in the first quarter, down to 0 in the rest, each in a straight line (after Smith & Topin 2017)."""
-    return min((step + 1) / (0.25 * steps), (steps - step) / (0.75 * steps))
-
-
 def divided_twice(step, steps):
     """The paper's: a tenth after half of the steps, a hundredth after three quarters; of 64k, after 32k and 48k."""
     return 0.1 ** ((step >= steps // 2) + (step >= 3 * steps // 4))
 
 
+SGD = dict(optimizer="sgd", optimizer_options=dict(momentum=0.9, weight_decay=1e-4))  # the paper's
+QUICK = dict(optimizer="sgd", optimizer_options=dict(momentum=0.9, weight_decay=5e-4), schedule="one_cycle")  # ours
+CIFAR10 = dict(data="cifar10", config=ResNetConfig.cifar(20), batch_size=128, augment=CROP_AND_FLIP.batch)
+
 # What `dlfs train 05 --data …` does; the first is bundled and needs no download.
 RECIPES = {
     "digits": dict(
+        SGD,
         config=ResNetConfig(layers=(1, 1, 1), channels=(8, 16, 32), in_channels=1),
         epochs=10,
         batch_size=32,
         lr=0.05,
-        optimizer="sgd",
-        optimizer_options=dict(momentum=0.9, weight_decay=1e-4),
-        schedule=one_cycle,
+        schedule="one_cycle",
     ),
-    "cifar10": dict(
-        config=ResNetConfig.cifar(20),
-        epochs=8,
-        batch_size=128,
-        lr=0.2,
-        optimizer="sgd",
-        optimizer_options=dict(momentum=0.9, weight_decay=5e-4),
-        schedule=one_cycle,
-        augment=CROP_AND_FLIP.batch,
-    ),
+    "cifar10": dict(CIFAR10 | QUICK, epochs=8, lr=0.2),
     # Section 4.2 as it stands: 182 epochs of 352 batches are 64,064 steps.
-    "cifar10-full": dict(
-        data="cifar10",
-        config=ResNetConfig.cifar(20),
-        epochs=182,
-        batch_size=128,
-        lr=0.1,
-        optimizer="sgd",
-        optimizer_options=dict(momentum=0.9, weight_decay=1e-4),
-        schedule=divided_twice,
-        augment=CROP_AND_FLIP.batch,
-    ),
+    "cifar10-full": dict(CIFAR10 | SGD, epochs=182, lr=0.1, schedule=divided_twice),
     # One block a stage: small enough for an epoch on the engine.
-    "cifar10-small": dict(
-        data="cifar10",
-        config=ResNetConfig.cifar(8),
-        epochs=1,
-        batch_size=128,
-        lr=0.1,
-        optimizer="sgd",
-        optimizer_options=dict(momentum=0.9, weight_decay=5e-4),
-        schedule=one_cycle,
-        augment=CROP_AND_FLIP.batch,
-    ),
+    "cifar10-small": dict(CIFAR10 | QUICK, config=ResNetConfig.cifar(8), epochs=1, lr=0.1),
 }
 
 ZERO_GRADIENTS = ()  # no convolution has a bias, which the BatchNorm behind it would silence
 TWIN = "production_twin"
-
-CIFAR10_MEAN, CIFAR10_STD = (  # of the training images' channels
-    np.array(values, dtype=np.float32)[:, None, None] for values in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-)
 
 
 def example_batch(config, rng):

@@ -20,6 +20,7 @@ from dlfs.studies import find_study
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
+from utils.schedules import SCHEDULES
 from utils.visualization import save
 
 STUDY = find_study("05")
@@ -368,7 +369,7 @@ def test_the_ways_of_an_image_through_the_paper_nets():
 
 
 def test_the_schedules():
-    divided, cycle = STUDY.facts.divided_twice, STUDY.facts.one_cycle
+    divided, cycle = STUDY.facts.divided_twice, SCHEDULES[STUDY.facts.RECIPES["cifar10"]["schedule"]]
     factors = [divided(step, 64_000) for step in (0, 31_999, 32_000, 47_999, 48_000, 63_999)]
     assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
     rates = [cycle(step, 1000) for step in range(1000)]

@@ -1,8 +1,11 @@
 """What `dlfs pictures 06 RUN` draws of a trained network: waves that it carries on, and its gates over a review."""
 
+from functools import partial
+
 import numpy as np
 
 from framework.curves import COLORS
+from utils.training_utils import outputs_of
 from utils.visualization import confusion_matrix, new_figure
 
 from .study import training_batch
@@ -86,12 +89,7 @@ def gates(level, data):
 
 def verdicts(level, data):
     """The test reviews by what they are and what they are taken for."""
-    taken = []
-    for start in range(0, len(data.test), 500):
-        part = slice(start, start + 500)
-        batch = training_batch(level.model.config, data.test.x[part], data.test.y[part], None)
-        taken.append(level.predict(*batch)[1][0].argmax(axis=1))
-    taken = np.concatenate(taken)
+    taken = outputs_of(level, data.test, partial(training_batch, level.model.config)).argmax(axis=1)
     right = 100 * (taken == data.test.y).mean()
     return confusion_matrix(f"{right:.1f} % of the reviews are right", data.test.y, taken, ["blame", "praise"])
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from framework.curves import COLORS
 from utils.data_sets.wordpieces import CLS, MASK, SEP
-from utils.visualization import GREY, new_figure
+from utils.visualization import cosines, new_figure
 
 EXCERPT = 22  # tokens in the attention patterns
 GUESSES = 4  # words shown for a hidden one
@@ -105,16 +105,10 @@ def words_of(data, ids):
 
 
 def positions(level, data):
-    """How alike the embeddings of two places are: the cosine of the angle between them."""
-    P = level.state()["embeddings.position_embeddings.weight"]
-    P = P / np.linalg.norm(P, axis=1, keepdims=True)
-    figure = new_figure(4.6, 4, "How alike two places' embeddings are")
-    axes = figure.subplots()
-    image = axes.imshow(P @ P.T, cmap=GREY + "_r", vmin=-1, vmax=1, interpolation="nearest")
-    axes.set(xlabel="place", ylabel="place")
-    axes.grid(False)
-    figure.colorbar(image, ax=axes, label="cosine")
-    return figure
+    """How alike the embeddings of two places are."""
+    return cosines(
+        "How alike two places' embeddings are", level.state()["embeddings.position_embeddings.weight"], "place"
+    )
 
 
 def neighbours(level, data):

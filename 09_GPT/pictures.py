@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from framework.curves import COLORS
-from utils.visualization import GREY, new_figure
+from utils.visualization import cosines, new_figure
 
 EXCERPT = 28  # characters of a text in the attention patterns
 
@@ -73,16 +73,8 @@ def by_position(level, data):
 
 
 def positions(level, data):
-    """How alike the embeddings of two places are: the cosine of the angle between them."""
-    P = level.state()["wpe.weight"]
-    P = P / np.linalg.norm(P, axis=1, keepdims=True)
-    figure = new_figure(4.6, 4, "How alike two places' embeddings are")
-    axes = figure.subplots()
-    image = axes.imshow(P @ P.T, cmap=GREY + "_r", vmin=-1, vmax=1, interpolation="nearest")
-    axes.set(xlabel="place", ylabel="place")
-    axes.grid(False)
-    figure.colorbar(image, ax=axes, label="cosine")
-    return figure
+    """How alike the embeddings of two places are."""
+    return cosines("How alike two places' embeddings are", level.state()["wpe.weight"], "place")
 
 
 DRAWINGS = {"attention": attention, "by-position": by_position, "positions": positions}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.schedules import warm_up_and_cosine
+
 NAME = "GPT"
 TIER = 3
 PREREQUISITES = ("07",)
@@ -148,14 +150,6 @@ def bits_per_character(outputs, targets):
     return float((np.log(np.exp(logits).sum(axis=-1)) - at_target).mean() / math.log(2))
 
 
-def warm_up_and_cosine(step, steps):
-    """The factor on the learning rate: up in a straight line for a twentieth of the steps, then a half cosine down to 0.1."""
-    warm_up = steps // 20
-    if step < warm_up:
-        return (step + 1) / (warm_up + 1)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
-
-
 def is_matrix(name, parameter):
     """What weight decay acts on: matrices and embeddings; a bias or a γ near 0 is no simpler than another."""
     return parameter.ndim >= 2
@@ -163,7 +157,7 @@ def is_matrix(name, parameter):
 
 ADAMW = dict(
     optimizer="adamw", optimizer_options=dict(betas=(0.9, 0.99), weight_decay=0.1, decays=is_matrix),
-    schedule=warm_up_and_cosine, clip=1.0, metrics={"bits_per_character": bits_per_character},
+    schedule=warm_up_and_cosine(20, 0.1), clip=1.0, metrics={"bits_per_character": bits_per_character},
 )  # fmt: skip
 
 # What `dlfs train 09 --data …` does; pydoc comes with Python. An "epoch" is 250 steps on random windows of the text.

@@ -421,7 +421,7 @@ def test_a_recipes_data_fit_its_config(name):
 
 
 def test_the_learning_rate_of_the_recipes():
-    rate = STUDY.facts.warm_up_and_cosine
+    rate = STUDY.facts.RECIPES["shakespeare"]["schedule"]
     rates = [rate(step, 2000) for step in range(2000)]
     assert rates[0] == pytest.approx(1 / 101) and max(rates) == rates[100] == 1
     assert rates[1050] == pytest.approx(0.55) and 0.1 <= rates[-1] < 0.1001

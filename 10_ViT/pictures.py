@@ -1,11 +1,13 @@
 """What `dlfs pictures 10 RUN` draws of a trained Vision Transformer: where it looks, how it knows places, what its patches are compared with."""
 
 import math
+from functools import partial
 
 import numpy as np
 
-from utils.data_loaders import CIFAR10_CLASSES
-from utils.visualization import GREY, confusion_matrix, image_rows, new_figure
+from utils.data_loaders import Split, class_names
+from utils.training_utils import outputs_of
+from utils.visualization import GREY, as_pixels, confusion_matrix, image_rows, new_figure
 
 from .study import training_batch
 
@@ -38,18 +40,9 @@ def attention_rollout(weights):
     return rollout
 
 
-def picture(image):
-    """An image (C, H, W) as image_rows takes it: (H, W), or (H, W, 3)."""
-    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-
-
-def names_of(data):
-    return CIFAR10_CLASSES if data.name == "cifar10" else [str(digit) for digit in range(10)]
-
-
 def one_of_each_class(level, data):
     """The first test image of each class that the model gets right: x (B, C, H, W), y (B,), and the inputs made of them."""
-    taken = predictions(level, data, 1000)
+    taken = predictions(level, Split(data.test.x[:1000], data.test.y[:1000]))
     y = data.test.y[: len(taken)]
     first = [np.flatnonzero((y == k) & (taken == k)) for k in range(10)]
     chosen = np.array([indices[0] for indices in first if len(indices)])
@@ -64,8 +57,8 @@ def rollout(level, data):
     n = level.model.config.grid_size
     of_patches = attention_rollout(attention_weights(level, inputs))[:, 0, 1:].reshape(len(x), n, n)
     of_patches /= of_patches.max(axis=(1, 2), keepdims=True)
-    captions = [[names_of(data)[k] for k in y], [""] * len(y)]
-    rows = [("image", [picture(image) for image in x]), ("roll-out", list(of_patches))]
+    captions = [[class_names(data)[k] for k in y], [""] * len(y)]
+    rows = [("image", [as_pixels(image) for image in x]), ("roll-out", list(of_patches))]
     return image_rows("Which patches the class token is made of: white is most", rows, captions)
 
 
@@ -74,9 +67,9 @@ def heads(level, data):
     x, y, inputs = one_of_each_class(level, data)
     n = level.model.config.grid_size
     weights = attention_weights(level, inputs[:1])[:, 0, :, 0, 1:]  # (L, h, N)
-    rows = [("image", [picture(x[0])])]
+    rows = [("image", [as_pixels(x[0])])]
     rows += [(f"block {i}", [head.reshape(n, n) for head in block]) for i, block in enumerate(weights)]
-    captions = [[names_of(data)[y[0]]] + [""] * (len(weights[0]) - 1)]
+    captions = [[class_names(data)[y[0]]] + [""] * (len(weights[0]) - 1)]
     captions += [[f"{100 * head.sum():.0f} %" for head in block] for block in weights]
     return image_rows("Where the class token looks, by head", rows, captions)
 
@@ -115,19 +108,15 @@ def filters(level, data):
     return image_rows("Principal components of the patch filters", [("", images[i : i + 14]) for i in range(0, len(images), 14)])  # fmt: skip
 
 
-def predictions(level, data, count):
-    taken = []
-    for start in range(0, min(count, len(data.test)), 500):
-        part = slice(start, start + 500)
-        batch = training_batch(level.model.config, data.test.x[part], data.test.y[part], None)
-        taken.append(level.predict(*batch)[1][0].argmax(axis=1))
-    return np.concatenate(taken)
+def predictions(level, split):
+    """The class (N,) that each example of a split is taken for."""
+    return outputs_of(level, split, partial(training_batch, level.model.config)).argmax(axis=1)
 
 
 def confusion(level, data):
-    taken = predictions(level, data, len(data.test))
+    taken = predictions(level, data.test)
     right = 100 * (taken == data.test.y).mean()
-    return confusion_matrix(f"{right:.1f} % of the test images are right", data.test.y, taken, names_of(data))
+    return confusion_matrix(f"{right:.1f} % of the test images are right", data.test.y, taken, class_names(data))
 
 
 DRAWINGS = {"rollout": rollout, "heads": heads, "positions": positions, "filters": filters, "confusion": confusion}

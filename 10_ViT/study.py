@@ -1,6 +1,5 @@
 """The facts about the Vision Transformer: its config, the published sizes, named variants, and what the tools need to run them."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +13,9 @@ from framework.data.transforms import (
     RandomHorizontalFlip,
     functional,
 )
+from utils.checks import check_classes, check_images
+from utils.data_loaders import CIFAR10_MEAN, CIFAR10_STD
+from utils.schedules import warm_up_and_cosine
 
 NAME = "Vision Transformer"
 TIER = 4
@@ -105,37 +107,13 @@ class ViTConfig:
 
     def check_input(self, x):
         """Refuse an x that is not a floating-point (B, C, H, W) of the config's size."""
-        expected, shape = (self.in_channels, self.image_size, self.image_size), tuple(x.shape)
-        if len(shape) != 4 or shape[1:] != expected:
-            raise ValueError(
-                f"VisionTransformer.forward: expected (B, {', '.join(map(str, expected))}), got {shape}; "
-                "study.resized takes a state dict to another image size"
-            )
-        if "float" not in str(x.dtype):
-            raise TypeError(
-                f"VisionTransformer.forward: expected floating-point x, got {x.dtype}; pixels 0..255 become x / 255"
-            )
+        image = (self.in_channels, self.image_size, self.image_size)
+        check_images(MODEL, x, image, "; study.resized takes a state dict to another image size")
 
     def check_targets(self, targets, batch_size):
         """Refuse targets that are not B int64 class indices in 0..K-1."""
-        shape, dtype = tuple(targets.shape), str(targets.dtype).removeprefix("torch.")
-        if shape != (batch_size,):
-            raise ValueError(
-                f"VisionTransformer.loss: expected targets ({batch_size},), a class for each image, got {shape}"
-            )
-        if dtype != "int64":
-            raise TypeError(f"VisionTransformer.loss: expected targets of int64, got {dtype}")
-        if batch_size == 0:
-            raise ValueError(
-                "VisionTransformer.loss: the mean over an empty batch does not exist; x and targets have 0 rows"
-            )
-        if str(targets.device) != "cpu":
-            return  # to look at them would make the CPU wait for the device at every step
-        lowest, highest = int(targets.min()), int(targets.max())
-        if lowest < 0 or highest >= self.num_classes:
-            raise ValueError(
-                f"VisionTransformer.loss: expected targets in 0..{self.num_classes - 1}, got {lowest}..{highest}"
-            )
+        look = str(targets.device) == "cpu"  # else the CPU would wait for the device at every step
+        check_classes(MODEL, targets, batch_size, self.num_classes, look=look)
 
 
 def resized(state, config, image_size):
@@ -183,14 +161,6 @@ ZERO_GRADIENTS = ()
 TWIN = "timm_vit"  # timm's VisionTransformer
 
 
-def warm_up_and_cosine(step, steps):
-    """The factor on the learning rate: up in a straight line for a tenth of the steps, then a half cosine down to 0."""
-    warm_up = steps // 10
-    if step < warm_up:
-        return (step + 1) / (warm_up + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
-
-
 def is_weight(name, parameter):
     """What weight decay acts on: matrices; not biases, nor γ and β, nor the class token and the positions."""
     return parameter.ndim >= 2 and name not in ("cls_token", "pos_embed")
@@ -207,7 +177,7 @@ def augment_strongly(x):
     return CUTOUT.batch(bytes_.astype(np.float32) / 255)
 
 
-ADAMW = dict(optimizer="adamw", optimizer_options=dict(weight_decay=0.05, decays=is_weight), schedule=warm_up_and_cosine, clip=1.0)  # fmt: skip
+ADAMW = dict(optimizer="adamw", optimizer_options=dict(weight_decay=0.05, decays=is_weight), schedule=warm_up_and_cosine(10), clip=1.0)  # fmt: skip
 
 # What `dlfs train 10 --data …` does; the first is bundled and needs no download.
 RECIPES = {
@@ -232,10 +202,6 @@ RECIPES = {
         epochs=200, batch_size=128, lr=1e-3, **ADAMW, augment=augment_strongly,
     ),
 }  # fmt: skip
-
-CIFAR10_MEAN, CIFAR10_STD = (  # of the training images' channels
-    np.array(values, dtype=np.float32)[:, None, None] for values in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-)
 
 
 def example_batch(config, rng):

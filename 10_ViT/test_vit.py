@@ -348,7 +348,8 @@ def test_published_counts(name):
 
 
 def test_the_recipes():
-    factors = [STUDY.facts.warm_up_and_cosine(step, 1000) for step in range(1000)]
+    schedule = STUDY.facts.RECIPES["cifar10"]["schedule"]
+    factors = [schedule(step, 1000) for step in range(1000)]
     assert 0 < factors[0] < 0.02 and max(factors) == pytest.approx(1) and factors.index(max(factors)) == 100
     assert 0 < factors[-1] < 1e-4
     for recipe in STUDY.facts.RECIPES.values():

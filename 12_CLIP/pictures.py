@@ -2,17 +2,12 @@
 
 import numpy as np
 
-from utils.visualization import GREY, new_figure
+from utils.visualization import GREY, as_pixels, new_figure
 
 from .prompts import prompts
 from .scores import encode_images, encode_texts, ensemble, similarities
 
 SHOWN = 8  # images in the examples
-
-
-def as_pixels(image):  # (C, H, W)
-    """(H, W) in grey or (H, W, 3)."""
-    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
 
 
 def matrix_panel(figure, values, rows, columns, ylabel, xlabel):

@@ -1,11 +1,11 @@
 """The facts about CLIP: the config, the published sizes, named variants, and what the tools need to run them."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from framework.data.transforms import Compose, RandomCrop, RandomHorizontalFlip, RandomResizedCrop
+from utils.schedules import warm_up_and_cosine
 
 from .prompts import prompts
 from .scores import (
@@ -283,14 +283,6 @@ def image_to_text_accuracy(outputs):
     return float((outputs[0].argmax(axis=1) == np.arange(len(outputs[0]))).mean())
 
 
-def warm_up_and_cosine(step, steps):
-    """The factor on the learning rate: up in a straight line for a twentieth of the steps, then a half cosine down to 0."""
-    warm_up = steps // 20
-    if step < warm_up:
-        return (step + 1) / (warm_up + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
-
-
 def is_matrix(name, parameter):
     """What weight decay acts on: matrices, kernels and embeddings, not gains, biases and the temperature."""
     return parameter.ndim >= 2
@@ -299,7 +291,7 @@ def is_matrix(name, parameter):
 # β, ε and weight decay as in the paper's appendix for Vision Transformers; rates, sizes and epochs are ours.
 ADAMW = dict(
     optimizer="adamw", optimizer_options=dict(betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2, decays=is_matrix),
-    schedule=warm_up_and_cosine, clip=1.0,
+    schedule=warm_up_and_cosine(20), clip=1.0,
 )  # fmt: skip
 ZERO_SHOT = {"accuracy": zero_shot_accuracy, "one_prompt_accuracy": one_prompt_accuracy}
 RETRIEVAL = {

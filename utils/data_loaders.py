@@ -17,7 +17,7 @@ import pkgutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Dataset:
     train: Split
     valid: Split
     test: Split
+
+
+def class_names(data: Dataset) -> Sequence[str]:
+    """The names of the ten classes of digits, mnist or cifar10, in the order of their labels."""
+    return CIFAR10_CLASSES if data.name == "cifar10" else [str(digit) for digit in range(10)]
 
 
 DATASETS: dict[str, Callable[[], Dataset]] = {}
@@ -178,6 +183,9 @@ CIFAR10_FILES = {  # file: its sha256; 10,000 images each
     "test_batch": "f53d8d457504f7cff4ea9e021afcf0e0ad8e24a91f3fc42091b8adef61157831",
 }
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_MEAN, CIFAR10_STD = (  # (3, 1, 1) each: of the training images' channels, for pixels in [0, 1]
+    np.array(values, dtype=np.float32)[:, None, None] for values in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+)
 
 
 @dataset("cifar10")

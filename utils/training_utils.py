@@ -20,6 +20,7 @@ from framework.trainer import CHECKPOINT, LOG, NonFiniteError, Trainer
 from utils.data_loaders import Dataset, Split
 from utils.errors import DLFSError
 from utils.files import write_atomically
+from utils.schedules import SCHEDULES, Schedule
 
 __all__ = [
     "CHECKPOINT",
@@ -31,6 +32,7 @@ __all__ = [
     "accuracy",
     "evaluate",
     "example_pairs",
+    "outputs_of",
     "read_checkpoint",
     "read_log",
     "train",
@@ -66,15 +68,6 @@ def accuracy(outputs: Arrays, targets: np.ndarray) -> float:
 def example_pairs(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[Arrays, Arrays]:
     """The batch of a model that takes its examples as the data set has them."""
     return (x,), (y,)
-
-
-Schedule = Callable[[int, int], float]  # (steps done, steps in all) -> the factor on the learning rate of the next step
-
-SCHEDULES: dict[str, Schedule] = {
-    "constant": lambda step, steps: 1.0,
-    "linear": lambda step, steps: 1 - step / steps,
-    "cosine": lambda step, steps: 0.5 * (1 + math.cos(math.pi * step / steps)),
-}
 
 
 @dataclass(frozen=True)
@@ -248,6 +241,15 @@ def evaluate(learner: Learner, split: Split, plan: Plan, name: str) -> Row:
         for metric, function in plan.metrics.items():
             totals[metric] += function(outputs, *targets) * len(x)
     return {f"{name}_{key}": total / len(split) for key, total in totals.items()}
+
+
+def outputs_of(
+    learner: Learner, split: Split, make_batch: Callable[..., tuple[Arrays, Arrays]], size: int = 500
+) -> np.ndarray:
+    """The first output (N, …) for every example of a split, such as the logits, in evaluation mode and batches of `size`."""
+    rng = np.random.default_rng(0)
+    parts = [slice(start, start + size) for start in range(0, len(split), size)]
+    return np.concatenate([learner.predict(*make_batch(split.x[part], split.y[part], rng))[1][0] for part in parts])
 
 
 # ------------------------------------------------------------------------------------------- Checkpoints and logs

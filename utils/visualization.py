@@ -13,8 +13,10 @@ from framework.curves import COLORS, MARKERS, STYLE, Line, plot_curves
 from framework.serialization import replacing
 
 __all__ = [
+    "as_pixels",
     "by_layer",
     "confusion_matrix",
+    "cosines",
     "decision_boundary",
     "image_rows",
     "image_sheet",
@@ -45,6 +47,11 @@ def new_figure(width: float, height: float, title: str) -> Any:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title)
     return figure
+
+
+def as_pixels(image: np.ndarray) -> np.ndarray:
+    """An image (C, H, W) as pictures take it: (H, W) in grey, or (H, W, 3)."""
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
 
 
 def image_rows(
@@ -128,6 +135,18 @@ def scatter_by_class(title: str, points: np.ndarray, classes: np.ndarray, names:
         axes.scatter(*points.T, s=2, color="0.85", linewidths=0)
         axes.scatter(*points[classes == index].T, s=4, color="k", linewidths=0)
         axes.set_title(names[index])
+    return figure
+
+
+def cosines(title: str, vectors: np.ndarray, label: str) -> Any:
+    """A Figure of the cosine of the angle between any two of the vectors (N, C); label says what a vector belongs to."""
+    directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    figure = new_figure(4.6, 4, title)
+    axes = figure.subplots()
+    image = axes.imshow(directions @ directions.T, cmap=GREY + "_r", vmin=-1, vmax=1, interpolation="nearest")
+    axes.set(xlabel=label, ylabel=label)
+    axes.grid(False)
+    figure.colorbar(image, ax=axes, label="cosine")
     return figure
 
 
