@@ -2,17 +2,16 @@
 these must catch."""
 
 import importlib
-import inspect
 from functools import partial
 
 import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
 
-import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught, mutate
 from utils.data_loaders import load
 
@@ -32,12 +31,10 @@ def build(request):
 
 def check_agreement(build):
     """With initial and with loud weights, in float64, the level computes what L1 by hand and L3 compute."""
-    for variant, config in VARIANTS.items():
-        if config == LinearConfig():
-            continue  # as softmax-elastic, but large
-        levels = {"by-hand": build_level(STUDY, "by-hand", config), "paper": build_level(STUDY, "paper", config)}
-        for comparison in compare_study(STUDY, variant, {"tested": build(config), **levels}):
-            assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    small = [
+        name for name, config in VARIANTS.items() if config != LinearConfig()
+    ]  # which is as softmax-elastic, but large
+    assert_agreement(STUDY, build, small, ("by-hand", "paper"))
 
 
 def check_far_out(build):
@@ -92,12 +89,6 @@ def test_all_levels_and_the_twin_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert not comparison.silent and "twin" in comparison.titles
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    LinearModel = importlib.import_module("01_Linear_Logistic.numpy.linear_framework").LinearModel
-    assert issubclass(LinearModel, framework.nn.Module)
-    assert inspect.getsource(LinearModel) == inspect.getsource(STUDY.module("paper/linear_paper.py").LinearModel)
 
 
 def test_no_loss_overflows(build):
@@ -249,18 +240,9 @@ def test_an_empty_batch_has_no_loss(build):
         build(LinearConfig()).predict((np.zeros((0, 784), dtype=np.float32),), (np.zeros(0, dtype=np.int64),))
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    level = build(LinearConfig(7, 3))
-    state = level.state()
-    if change == "missing":
-        del state["linear.weight"]
-    elif change == "unknown":
-        state["linear.slope"] = state["linear.weight"]
-    else:
-        state["linear.weight"] = state["linear.weight"].T.copy()
-    with pytest.raises(RuntimeError, match="linear.slope" if change == "unknown" else "linear.weight"):
-        level.load_state(state)
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(LinearConfig(7, 3)), misfit, "linear.weight", "linear.slope")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The MLP at every level: agreement, counts, statistics at initialisation, errors; and the mutants that these must catch."""
 
 import importlib
-import inspect
 import math
 from functools import partial
 
@@ -9,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught
 
 STUDY = find_study("02")
@@ -40,10 +39,7 @@ def random_state(config, dtype=np.float32):
 
 def check_agreement(build):
     """With initial and with loud weights, in float64, the level computes what L1 by hand and L3 compute."""
-    for variant, config in STUDY.facts.VARIANTS.items():
-        levels = {"by-hand": build_level(STUDY, "by-hand", config), "paper": build_level(STUDY, "paper", config)}
-        for comparison in compare_study(STUDY, variant, {"tested": build(config), **levels}):
-            assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, STUDY.facts.VARIANTS, ("by-hand", "paper"))
 
 
 def check_blank_image(build):
@@ -84,12 +80,6 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert not comparison.silent
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    MLP = importlib.import_module("02_MLP.numpy.mlp_framework").MLP
-    assert issubclass(MLP, framework.nn.Module)
-    assert inspect.getsource(MLP) == inspect.getsource(STUDY.module("paper/mlp_paper.py").MLP)
 
 
 def test_relus_slope_at_zero_is_zero(build):
@@ -188,22 +178,9 @@ def test_an_empty_batch_has_no_loss(build):
         build(MLPConfig()).predict((np.zeros((0, 784), dtype=np.float32),), (np.zeros(0, dtype=np.int64),))
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    config = MLPConfig(7, (6,), 3)
-    state, level = random_state(config), build(config)
-    if change == "missing":
-        del state["fc2.weight"]
-    elif change == "unknown":
-        state["fc3.weight"] = state["fc2.weight"]
-    else:
-        state["fc2.weight"] = state["fc2.weight"].T.copy()
-    before = level.state()
-    with pytest.raises(RuntimeError, match="fc3.weight" if change == "unknown" else "fc2.weight"):
-        level.load_state(state)
-    if not hasattr(level.model, "named_parameters"):  # an nn.Module copies what fits before it complains of the rest
-        for name, p in level.state().items():
-            np.testing.assert_array_equal(p, before[name])
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(MLPConfig(7, (6,), 3)), misfit, "fc2.weight", "fc3.weight")
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,16 @@
 """LeNet-5 and the small CNN at every level: agreement, counts, statistics at initialisation, errors; and the mutants that these must catch."""
 
 import importlib
-import inspect
 import math
 from functools import partial
 
 import numpy as np
 import pytest
 
-import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 
@@ -38,11 +37,8 @@ def images(config, count=4, dtype=np.float32):
 
 def check_agreement(build, config_class=LeNetConfig):
     """With initial and with loud weights, in float64, the level computes what L1 by hand and L3 compute."""
-    for variant, config in STUDY.facts.VARIANTS.items():
-        if isinstance(config, config_class):
-            levels = {"by-hand": build_level(STUDY, "by-hand", config), "paper": build_level(STUDY, "paper", config)}
-            for comparison in compare_study(STUDY, variant, {"tested": build(config), **levels}):
-                assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    variants = [name for name, config in STUDY.facts.VARIANTS.items() if isinstance(config, config_class)]
+    assert_agreement(STUDY, build, variants, ("by-hand", "paper"))
 
 
 check_cnn_agreement = partial(check_agreement, config_class=CNNConfig)
@@ -117,13 +113,6 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert not comparison.silent
-
-
-@pytest.mark.parametrize(("name", "model"), [("lenet", "LeNet5"), ("cnn", "CNN")])
-def test_the_framework_file_is_the_paper_file_on_the_engine(name, model):
-    on_engine = getattr(importlib.import_module(f"03_CNN_LeNet.numpy.{name}_framework"), model)
-    assert issubclass(on_engine, framework.nn.Module)
-    assert inspect.getsource(on_engine) == inspect.getsource(getattr(STUDY.module(f"paper/{name}_paper.py"), model))
 
 
 def test_parameter_counts(build):
@@ -269,22 +258,10 @@ def test_wrong_targets(build, config, targets, error, message):
 
 
 @CONFIGS
-@pytest.mark.parametrize("change", ["missing", "unknown", "reshaped"])
-def test_load_state_dict_names_what_does_not_fit(build, config, change):
-    level = build(config)
-    state, name = level.state(), "c3.weight" if isinstance(config, LeNetConfig) else "bn2.running_var"
-    if change == "missing":
-        del state[name]
-    elif change == "unknown":
-        state[name + "s"] = state[name]
-    else:
-        state[name] = state[name][:-1].copy()
-    before = level.state()
-    with pytest.raises(RuntimeError, match=name.replace(".", r"\.") + ("s" if change == "unknown" else "")):
-        level.load_state(state)
-    if not hasattr(level.model, "named_parameters"):  # an nn.Module copies what fits before it complains of the rest
-        for name, p in level.state().items():
-            np.testing.assert_array_equal(p, before[name])
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, config, misfit):
+    name = "c3.weight" if isinstance(config, LeNetConfig) else "bn2.running_var"
+    assert_misfit_is_named(build(config), misfit, name, name + "s")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """VGG at every level: agreement, production parity, counts, dropout, initialisation, errors; and the mutants that these must catch."""
 
-import importlib
-import inspect
 import math
 import re
 import sys
@@ -13,10 +11,10 @@ import pytest
 import torch
 from torchvision.models import vgg
 
-import framework.nn
 from dlfs.compare import BOUND, as_float64, compare_study, gradients_difference, loud, relative
 from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import assert_agreement
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
@@ -53,11 +51,7 @@ def loud_level(build, config, seed=0):
 
 def check_agreement(build, *variants):
     """With initial and with loud weights, in float64, the level computes what L2 and L3 compute."""
-    for variant in variants:
-        config = VARIANTS[variant]
-        levels = {"tested": build(config)} | {name: build_level(STUDY, name, config) for name in ("lowlevel", "paper")}
-        for comparison in compare_study(STUDY, variant, levels):
-            assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, variants, ("lowlevel", "paper"))
 
 
 def agreement_on(*variants):
@@ -185,12 +179,6 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert ("twin" in comparison.titles) == (not VARIANTS[variant].third_1x1)
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    on_engine = importlib.import_module("04_VGG.numpy.vgg_framework").VGG
-    assert issubclass(on_engine, framework.nn.Module)
-    assert inspect.getsource(on_engine) == inspect.getsource(STUDY.module("paper/vgg_paper.py").VGG)
 
 
 def test_names_shapes_and_order(build):

@@ -1,7 +1,5 @@
 """ResNet at every level: agreement, production parity, counts, statistics at initialisation, errors; and the mutants that these must catch."""
 
-import importlib
-import inspect
 import itertools
 import math
 import re
@@ -13,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-import framework.nn
 from dlfs.compare import BOUND, as_float64, compare_study, gradients_difference, loud, relative
 from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import assert_agreement
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
@@ -50,11 +48,7 @@ def module_level(module, title):
 
 def check_agreement(build, *variants):
     """With initial and with loud weights, in float64, the level computes what L2 and L3 compute."""
-    for variant in variants:
-        config = VARIANTS[variant]
-        levels = {"tested": build(config)} | {name: build_level(STUDY, name, config) for name in ("lowlevel", "paper")}
-        for comparison in compare_study(STUDY, variant, levels):
-            assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, variants, ("lowlevel", "paper"))
 
 
 def agreement_on(*variants):
@@ -164,12 +158,6 @@ def check_momentum(build):
 def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    on_engine = importlib.import_module("05_ResNet.numpy.resnet_framework").ResNet
-    assert issubclass(on_engine, framework.nn.Module)
-    assert inspect.getsource(on_engine) == inspect.getsource(STUDY.module("paper/resnet_paper.py").ResNet)
 
 
 def test_counts_names_shapes_and_order(build):

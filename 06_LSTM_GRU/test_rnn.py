@@ -1,8 +1,6 @@
 """LSTM and GRU at every level: agreement, padding, carried state, initialisation, errors; and the mutants that these must catch."""
 
 import dataclasses
-import importlib
-import inspect
 import json
 import math
 from functools import partial
@@ -11,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught
 
 STUDY = find_study("06")
@@ -46,10 +44,7 @@ def forward(level, *inputs):
 
 def check_agreement(variant, build):
     """With initial and with loud weights, in float64, the level computes what L1 by hand and L3 compute."""
-    config = VARIANTS[variant]
-    levels = {"by-hand": build_level(STUDY, "by-hand", config), "paper": build_level(STUDY, "paper", config)}
-    for comparison in compare_study(STUDY, variant, {"tested": build(config), **levels}):
-        assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, [variant], ("by-hand", "paper"))
 
 
 LSTM_AGREES, GRU_AGREES = partial(check_agreement, "lstm"), partial(check_agreement, "gru")
@@ -164,12 +159,6 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert ("twin" in comparison.titles) == (variant != "gru-original")
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    RNN = importlib.import_module("06_LSTM_GRU.numpy.rnn_framework").RNN
-    assert issubclass(RNN, framework.nn.Module)
-    assert inspect.getsource(RNN) == inspect.getsource(STUDY.module("paper/rnn_paper.py").RNN)
 
 
 def test_padding_is_never_read(build):
@@ -303,22 +292,9 @@ def test_wrong_targets(build, variant, targets, error, message):
         loud_level(build, VARIANTS[variant]).predict(inputs, (targets,))
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    level = build(VARIANTS["lstm"])
-    state = level.state()
-    if change == "missing":
-        del state["rnn.weight_ih_l0"]
-    elif change == "unknown":
-        state["rnn.weight_ih_l1"] = state["rnn.weight_ih_l0"]
-    else:
-        state["rnn.weight_ih_l0"] = state["rnn.weight_ih_l0"].T.copy()
-    before = level.state()
-    with pytest.raises(RuntimeError, match="rnn.weight_ih_l1" if change == "unknown" else "rnn.weight_ih_l0"):
-        level.load_state(state)
-    if not hasattr(level.model, "named_parameters"):  # an nn.Module copies what fits before it complains of the rest
-        for name, p in level.state().items():
-            np.testing.assert_array_equal(p, before[name])
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(VARIANTS["lstm"]), misfit, "rnn.weight_ih_l0", "rnn.weight_ih_l1")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """Transformer at every level: agreement, masks, decoding, initialisation, errors; and the mutants that these must catch."""
 
 import dataclasses
-import importlib
-import inspect
 import itertools
 import math
 from functools import partial
@@ -15,6 +13,7 @@ import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught, mutate
 from utils.data_loaders import load
 
@@ -57,10 +56,7 @@ def batch(config, seed=0):
 
 def check_agreement(variant, build):
     """With initial and with loud weights, in float64, the level computes what torch.nn.Transformer computes."""
-    config = VARIANTS[variant]
-    levels = {"tested": build(config), "twin": build_level(STUDY, "twin", config, dtype="float64")}
-    for comparison in compare_study(STUDY, variant, levels):
-        assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, [variant], ("twin",))
 
 
 AGREES, SMOOTH_AGREES = partial(check_agreement, "paper"), partial(check_agreement, "no-smoothing")
@@ -286,12 +282,6 @@ def test_all_levels_agree(variant):
         assert "twin" in comparison.titles
 
 
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    Transformer = importlib.import_module("07_Transformer.numpy.transformer_framework").Transformer
-    assert issubclass(Transformer, framework.nn.Module)
-    assert inspect.getsource(Transformer) == inspect.getsource(STUDY.module("paper/transformer_paper.py").Transformer)
-
-
 @pytest.mark.parametrize(
     "check",
     [
@@ -451,19 +441,9 @@ def test_wrong_labels(build, labels, error, message):
         build(PAPER).predict(inputs, (np.zeros_like(right) if isinstance(labels, str) else labels,))
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    level = build(PAPER)
-    state, name = level.state(), "decoder.1.linear1.weight"
-    if change == "missing":
-        del state[name]
-    elif change == "unknown":
-        name = "decoder.2.linear1.weight"
-        state[name] = state["decoder.1.linear1.weight"]
-    else:
-        state[name] = state[name].T.copy()
-    with pytest.raises(RuntimeError, match=name):
-        level.load_state(state)
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(PAPER), misfit, "decoder.1.linear1.weight", "decoder.2.linear1.weight")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """BERT at every level: agreement with transformers, padding, errors, a real checkpoint; the mutants that these must catch."""
 
 import dataclasses
-import importlib
-import inspect
 import math
 from functools import partial
 
@@ -10,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-import framework.nn
 from dlfs.compare import compare_study
 from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
 from dlfs.trace import record
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught
 
 STUDY = find_study("08")
@@ -53,12 +51,7 @@ def outputs_of(level, *inputs):
 
 def check_agreement(variant, build, weights=("initial", "loud")):
     """With initial and with loud weights, in float64, the level computes what transformers' model computes."""
-    config = VARIANTS[variant]
-    levels = {"tested": build(config), "twin": build_level(STUDY, "twin", config, dtype="float64")}
-    for comparison in compare_study(STUDY, variant, levels):
-        assert comparison.ok or comparison.weights not in weights, (
-            f"{variant}, {comparison.weights}: {comparison.worst}"
-        )
+    assert_agreement(STUDY, build, [variant], ("twin",), weights)
 
 
 AGREES = {variant: partial(check_agreement, variant) for variant in VARIANTS}
@@ -203,12 +196,6 @@ def test_without_a_head_it_is_transformers_bertmodel(build):
         expected = (output[0] if isinstance(output, tuple) else output).detach().numpy()
         np.testing.assert_allclose(found["BERT.encode", "h", i], expected, rtol=0, atol=1e-12 * np.abs(expected).max())
     assert len(kept) == 3
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    BERT = importlib.import_module("08_BERT.numpy.bert_framework").BERT
-    assert issubclass(BERT, framework.nn.Module)
-    assert inspect.getsource(BERT) == inspect.getsource(STUDY.module("paper/bert_paper.py").BERT)
 
 
 def test_padding_changes_nothing(build):
@@ -370,20 +357,9 @@ def test_pretraining_without_positions(build):
         outputs_of(level, TOKENS, TOKENS, TOKENS)
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    level = build(VARIANTS["pretraining"])
-    state = level.state()
-    name = "layers.0.linear1.weight"
-    if change == "missing":
-        del state[name]
-    elif change == "unknown":
-        name = "mlm.decoder.weight"
-        state[name] = np.ones((29, 8))
-    else:
-        state[name] = state[name].T.copy()
-    with pytest.raises(RuntimeError, match=name.replace(".", r"\.")):
-        level.load_state(state)
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(VARIANTS["pretraining"]), misfit, "layers.0.linear1.weight", "mlm.decoder.weight")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """GPT at every level: agreement with transformers, causality, cache, sampling, initialisation, errors; and the mutants that these must catch."""
 
 import dataclasses
-import importlib
-import inspect
 import math
 from functools import partial
 
@@ -19,6 +17,7 @@ from dlfs.levels import build_level, level_names, make_optimizer
 from dlfs.studies import find_study
 from dlfs.trace import record
 from framework import serialization
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.data_sets.text import gpt2_tokenizer
@@ -62,11 +61,7 @@ def generate(level, x, draws, **options):
 
 def check_agreement(variant, build):
     """With initial and with loud weights, in float64, the level computes what transformers' model computes."""
-    config = VARIANTS[variant]
-    for comparison in compare_study(
-        STUDY, variant, {"tested": build(config), "twin": build_level(STUDY, "twin", config, dtype="float64")}
-    ):
-        assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, [variant], ("twin",))
 
 
 GPT2_AGREES, GPT1_AGREES = partial(check_agreement, "gpt2-tiny"), partial(check_agreement, "gpt1-tiny")
@@ -205,12 +200,6 @@ def test_the_hidden_states_of_every_layer_are_those_of_transformers(build, confi
     for i, wanted in enumerate(expected):
         got = found["GPT.forward", "h", i]
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-10 * np.abs(wanted).max(), err_msg=f"h {i}")
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    GPT = importlib.import_module("09_GPT.numpy.gpt_framework").GPT
-    assert issubclass(GPT, framework.nn.Module)
-    assert inspect.getsource(GPT) == inspect.getsource(STUDY.module("paper/gpt_paper.py").GPT)
 
 
 def test_no_token_sees_a_later_one(build):
@@ -364,18 +353,9 @@ def test_wrong_targets(build, targets, message):
         loud_level(build, GPT2).predict((text(GPT2, 2, 5),), (targets,))
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    level = build(GPT2)
-    state = level.state()
-    if change == "missing":
-        del state["wte.weight"]
-    elif change == "unknown":
-        state["lm_head.weight"] = state["wte.weight"]
-    else:
-        state["wte.weight"] = state["wte.weight"].T.copy()
-    with pytest.raises(RuntimeError, match="lm_head.weight" if change == "unknown" else "wte.weight"):
-        level.load_state(state)
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(GPT2), misfit, "wte.weight", "lm_head.weight")
 
 
 @pytest.mark.parametrize(

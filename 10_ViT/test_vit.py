@@ -1,7 +1,5 @@
 """Vision Transformer at every level: agreement, parity with timm, counts, other image sizes, initialisation, errors; and the mutants that these must catch."""
 
-import importlib
-import inspect
 import math
 import re
 import sys
@@ -14,11 +12,11 @@ import timm
 import torch
 from timm.layers import resample_abs_pos_embed
 
-import framework.nn
 from dlfs.compare import BOUND, as_float64, compare_study, gradients_difference, loud, relative
 from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
 from dlfs.trace import record
+from tests.model_checks import assert_agreement
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
@@ -59,10 +57,7 @@ def logits_of(level, x):
 
 def check_agreement(build, variant="tiny"):
     """With initial and with loud weights, in float64, the level computes what timm's model computes."""
-    config = VARIANTS[variant]
-    levels = {"tested": build(config), "twin": build_level(STUDY, "twin", config, dtype="float64")}
-    for comparison in compare_study(STUDY, variant, levels):
-        assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, [variant], ("twin",))
 
 
 def check_names_and_shapes(build):
@@ -175,12 +170,6 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert list(comparison.titles) == ["engine", "engine-lowlevel", "lowlevel", "paper", "twin"]
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    on_engine = importlib.import_module("10_ViT.numpy.vit_framework").VisionTransformer
-    assert issubclass(on_engine, framework.nn.Module)
-    assert inspect.getsource(on_engine) == inspect.getsource(STUDY.module("paper/vit_paper.py").VisionTransformer)
 
 
 def test_names_shapes_and_order(build):

@@ -1,7 +1,5 @@
 """The VAE at every level: agreement, counts, closed forms, initialisation, errors; and the mutants that these must catch."""
 
-import importlib
-import inspect
 import math
 from functools import partial
 
@@ -9,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import framework.nn
 from dlfs import results
 from dlfs.compare import compare_study
 from dlfs.levels import as_array, build_level, initial_level, level_names
 from dlfs.studies import find_study
+from tests.model_checks import MISFITS, assert_agreement, assert_misfit_is_named
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.visualization import save
@@ -41,10 +39,7 @@ def call(level, method, *arrays):
 
 def check_agreement(build):
     """With initial and with loud weights, in float64, the level computes what L1 by hand and L3 compute."""
-    for variant, config in STUDY.facts.VARIANTS.items():
-        levels = {"by-hand": build_level(STUDY, "by-hand", config), "paper": build_level(STUDY, "paper", config)}
-        for comparison in compare_study(STUDY, variant, {"tested": build(config), **levels}):
-            assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, STUDY.facts.VARIANTS, ("by-hand", "paper"))
 
 
 def linear_model(build, D=6, J=3, s=0.5, seed=0):
@@ -141,12 +136,6 @@ def test_all_levels_agree(variant):
     for comparison in compare_study(STUDY, variant):
         assert comparison.ok, f"{comparison.weights} weights: {comparison.worst}, noisy: {comparison.noisy}"
         assert not comparison.silent
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    VAE = importlib.import_module("11_VAE.numpy.vae_framework").VAE
-    assert issubclass(VAE, framework.nn.Module)
-    assert inspect.getsource(VAE) == inspect.getsource(STUDY.module("paper/vae_paper.py").VAE)
 
 
 @pytest.mark.parametrize(
@@ -254,18 +243,9 @@ def test_wrong_inputs(build, x, eps, error, message):
         build(VAEConfig()).predict((x, eps), ())
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "transposed"])
-def test_load_state_dict_names_what_does_not_fit(build, change):
-    level = build(VAEConfig(7, 6, 2))
-    state = level.state()
-    if change == "missing":
-        del state["decoder.fc.weight"]
-    elif change == "unknown":
-        state["decoder.mean.weight"] = state["decoder.fc.weight"]
-    else:
-        state["decoder.fc.weight"] = state["decoder.fc.weight"].T.copy()
-    with pytest.raises(RuntimeError, match="decoder.mean.weight" if change == "unknown" else "decoder.fc.weight"):
-        level.load_state(state)
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_load_state_dict_names_what_does_not_fit(build, misfit):
+    assert_misfit_is_named(build(VAEConfig(7, 6, 2)), misfit, "decoder.fc.weight", "decoder.mean.weight")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """CLIP at every level: agreement with transformers and timm, padding, temperature, gradients in closed form, layouts, zero-shot; and the mutants."""
 
-import importlib
-import inspect
 import math
 from functools import partial
 
@@ -18,6 +16,7 @@ from dlfs.levels import build_level, level_names
 from dlfs.studies import find_study
 from dlfs.trace import record
 from framework import serialization
+from tests.model_checks import assert_agreement
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import Dataset, Split, load
 from utils.errors import DLFSError
@@ -68,11 +67,7 @@ def softmax(logits, axis):
 
 def check_agreement(variant, build):
     """With initial and with loud weights, in float64, the level computes what the production twin computes."""
-    config = VARIANTS[variant]
-    for comparison in compare_study(
-        STUDY, variant, {"tested": build(config), "twin": build_level(STUDY, "twin", config, dtype="float64")}
-    ):
-        assert comparison.ok, f"{variant}, {comparison.weights} weights: {comparison.worst}"
+    assert_agreement(STUDY, build, [variant], ("twin",))
 
 
 VIT_AGREES, RESNET_AGREES = partial(check_agreement, "vit-tiny"), partial(check_agreement, "resnet-tiny")
@@ -242,12 +237,6 @@ def test_the_loss_of_a_guess_is_the_logarithm_of_the_batch(build):
     x, text = batch(VIT)
     loss, _ = level.predict((np.repeat(x[:1], 5, axis=0), np.repeat(text[:1], 5, axis=0)), ())
     np.testing.assert_allclose(loss, math.log(5), rtol=1e-12)
-
-
-def test_the_framework_file_is_the_paper_file_on_the_engine():
-    CLIP = importlib.import_module("12_CLIP.numpy.clip_framework").CLIP
-    assert issubclass(CLIP, framework.nn.Module)
-    assert inspect.getsource(CLIP) == inspect.getsource(STUDY.module("paper/clip_paper.py").CLIP)
 
 
 @pytest.mark.parametrize("tower", ["vit", "resnet"])

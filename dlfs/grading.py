@@ -287,17 +287,22 @@ def expect(got: Any, expected: Any, called: str, usually: str = "", tolerance: f
 
 
 def numerical_gradient(f: Callable[[], Any], array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
-    """df/darray of a scalar f() that reads a float64 array, by central differences."""
-    gradient = np.zeros_like(array)
+    """df/darray of an f() that reads a float64 array, by central differences: (*array.shape, *f's shape)."""
+    gradient = np.zeros((*array.shape, *np.shape(f())))
     for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + eps
-        above = f()
-        array[index] = value - eps
-        below = f()
-        array[index] = value
-        gradient[index] = (above - below) / (2 * eps)
+        gradient[index] = numerical_derivative(f, array, index, eps)
     return gradient
+
+
+def numerical_derivative(f: Callable[[], Any], array: np.ndarray, index: tuple[int, ...], eps: float = 1e-6) -> Any:
+    """(f(a + eps) - f(a - eps)) / 2 eps for one element of an array that f reads."""
+    value = array[index]
+    array[index] = value + eps
+    above = f()
+    array[index] = value - eps
+    below = f()
+    array[index] = value
+    return (above - below) / (2 * eps)
 
 
 def as_array(value: Any) -> Any:

@@ -11,6 +11,8 @@ import pytest
 import torch
 from scipy.special import expit, log_softmax
 
+from dlfs.grading import numerical_gradient
+
 study = importlib.import_module("01_Linear_Logistic.study")
 by_hand = importlib.import_module("01_Linear_Logistic.numpy.linear_numpy")
 solvers = importlib.import_module("01_Linear_Logistic.numpy.solvers_numpy")
@@ -28,20 +30,6 @@ def loud_model(regression, B=9, seed=0, **penalties):
     model.load_state_dict({name: 2 * rng.standard_normal(p.shape) for name, p in model.params.items()})
     (x,), (targets,) = study.example_batch(model.config, rng)
     return model, x[:B], targets[:B]
-
-
-def numerical_gradient(f, array, eps=1e-6):
-    """(f(a + eps) - f(a - eps)) / 2 eps for each element of an array that f reads."""
-    gradient = np.zeros((*array.shape, *np.shape(f())))
-    for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + eps
-        above = f()
-        array[index] = value - eps
-        below = f()
-        array[index] = value
-        gradient[index] = (above - below) / (2 * eps)
-    return gradient
 
 
 # ------------------------------------------------------------------------------------------------------ The model

@@ -11,6 +11,8 @@ import pytest
 import torch
 from scipy.special import erf, log_softmax
 
+from dlfs.grading import numerical_gradient
+
 study = importlib.import_module("02_MLP.study")
 by_hand = importlib.import_module("02_MLP.numpy.mlp_numpy")
 paper = importlib.import_module("02_MLP.paper.mlp_paper")
@@ -26,20 +28,6 @@ def loud_model(hidden_sizes=(6, 5), activation="relu", seed=0):
     model = by_hand.MLP(config, rng)
     model.load_state_dict({name: rng.standard_normal(p.shape) for name, p in model.params.items()})
     return model, rng.standard_normal((8, 7)), rng.integers(0, 3, size=8)
-
-
-def numerical_gradient(f, array, eps=1e-6):
-    """(f(a + eps) - f(a - eps)) / 2 eps for each element of an array that f reads."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + eps
-        above = f()
-        array[index] = value - eps
-        below = f()
-        array[index] = value
-        gradient[index] = (above - below) / (2 * eps)
-    return gradient
 
 
 @pytest.mark.parametrize("hidden_sizes", HIDDEN, ids=str)

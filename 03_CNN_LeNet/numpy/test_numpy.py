@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from scipy.signal import correlate
 from scipy.special import log_softmax
 
+from dlfs.grading import numerical_derivative
+
 study = importlib.import_module("03_CNN_LeNet.study")
 lenet = importlib.import_module("03_CNN_LeNet.numpy.lenet_numpy")
 cnn = importlib.import_module("03_CNN_LeNet.numpy.cnn_numpy")
@@ -44,17 +46,6 @@ def loud_model(config, seed=0, batch_size=3):
     model.load_state_dict(state)
     (x,), (targets,) = study.example_batch(config, rng)
     return model, x[:batch_size], targets[:batch_size]
-
-
-def numerical_derivative(f, array, index, eps=1e-6):
-    """(f(a + eps) - f(a - eps)) / 2 eps for one element of an array that f reads."""
-    value = array[index]
-    array[index] = value + eps
-    above = f()
-    array[index] = value - eps
-    below = f()
-    array[index] = value
-    return (above - below) / (2 * eps)
 
 
 def assert_numerical(f, gradients, arrays, rng, count=12):

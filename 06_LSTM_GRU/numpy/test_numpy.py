@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from dlfs.grading import numerical_gradient
+
 study = importlib.import_module("06_LSTM_GRU.study")
 by_hand = importlib.import_module("06_LSTM_GRU.numpy.rnn_numpy")
 
@@ -23,20 +25,6 @@ def loud_model(config, seed=0):
     model = by_hand.RNN(config, rng)
     model.load_state_dict({name: 0.7 * rng.standard_normal(p.shape) for name, p in model.params.items()})
     return model, *study.example_batch(config, rng)
-
-
-def numerical_gradient(f, array, eps=1e-6):
-    """(f(a + eps) - f(a - eps)) / 2 eps for each element of an array that f reads."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + eps
-        above = f()
-        array[index] = value - eps
-        below = f()
-        array[index] = value
-        gradient[index] = (above - below) / (2 * eps)
-    return gradient
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -11,6 +11,8 @@ import torch
 from scipy import stats
 from torch.distributions import Normal, kl_divergence
 
+from dlfs.grading import numerical_gradient
+
 study = importlib.import_module("11_VAE.study")
 by_hand = importlib.import_module("11_VAE.numpy.vae_numpy")
 
@@ -28,20 +30,6 @@ def loud(request):
     model = by_hand.VAE(CONFIGS[request.param], rng)
     model.load_state_dict({name: 0.7 * rng.standard_normal(p.shape) for name, p in model.params.items()})
     return model, rng.random((4, 6)), rng.standard_normal((4, 3))
-
-
-def numerical_gradient(f, array, eps=1e-6):
-    """(f(a + eps) - f(a - eps)) / 2 eps for each element of an array that f reads."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + eps
-        above = f()
-        array[index] = value - eps
-        below = f()
-        array[index] = value
-        gradient[index] = (above - below) / (2 * eps)
-    return gradient
 
 
 # ---------------------------------------------------------------------------------------------------- Gradients
