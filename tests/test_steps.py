@@ -47,13 +47,3 @@ def test_there_are_sixty_and_the_map_lists_each_under_its_title():
         assert (ROOT / "steps" / picture).exists()
     for name in re.findall(r"`((?:framework|tests|utils|dezero|\d\d_\w+)(?:/\w+)*(?:\.\w+)?)`", readme):
         assert (ROOT / name).exists(), name
-
-
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "steps/README.md").read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
-def test_the_code_in_the_essays_and_appendices_runs(code):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "steps")])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
