@@ -11,10 +11,10 @@ import pytest
 import torch
 from torchvision.models import vgg
 
-from dlfs.compare import BOUND, as_float64, compare_study, gradients_difference, loud, relative
+from dlfs.compare import BOUND, as_float64, compare_study, loud, relative
 from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
-from tests.model_checks import assert_agreement
+from tests.model_checks import assert_agreement, assert_evaluations_agree, kept_outputs
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
@@ -273,26 +273,9 @@ def test_bootstrapping_refuses_other_widths():
 
 
 def hidden_states(level):
-    """A dict that a forward call fills: the output of every layer by its name; in nn.Modules by hooks."""
-    hidden = {}
-    if not hasattr(level.model, "named_modules"):
-        for layer in (*level.model.features, *level.model.classifier):
-            layer.forward = partial(keep_output, hidden, layer.name, layer.forward)
-        return hidden
-    for name, module in level.model.named_modules():
-        if "." in name:
-            module.register_forward_hook(partial(keep_hooked, hidden, name))
-    return hidden
-
-
-def keep_output(hidden, name, forward, x):
-    output = forward(x)
-    hidden[name] = np.array(output.detach().numpy())
-    return output
-
-
-def keep_hooked(hidden, name, module, inputs, output):
-    hidden[name] = np.array(output.detach().numpy())  # a copy: torchvision's ReLUs work in place
+    """A dict that a forward call fills: the output of every layer by its name."""
+    layers = () if hasattr(level.model, "named_modules") else (*level.model.features, *level.model.classifier)
+    return kept_outputs(level, layers, lambda name, module: "." in name)
 
 
 @pytest.mark.parametrize("variant", ["small", "narrow-D", "narrow-E-bn"])
@@ -316,11 +299,7 @@ def test_production_parity(variant):
             found = level.evaluate((x,), (targets,))
             theirs, their_hidden = reference[weights]
             place = f"{level.title}, {weights} weights"
-            assert relative(found.outputs[0], theirs.outputs[0]) <= BOUND, place
-            assert relative(found.loss, theirs.loss) <= BOUND, place
-            assert relative(found.input_gradient, theirs.input_gradient) <= BOUND, place
-            difference = gradients_difference(found.gradients, theirs.gradients, STUDY.facts.ZERO_GRADIENTS(config))
-            assert difference.ok, f"{place}: {difference}"
+            assert_evaluations_agree(found, theirs, place, STUDY.facts.ZERO_GRADIENTS(config))
             assert hidden.keys() == their_hidden.keys() and len(found.gradients) == len(config.shapes)
             for layer, array in hidden.items():
                 assert relative(array, their_hidden[layer]) <= BOUND, f"{place}: {layer}"

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from dlfs.compare import BOUND, as_float64, compare_study, gradients_difference, loud, relative
+from dlfs.compare import BOUND, as_float64, compare_study, loud, relative
 from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
-from tests.model_checks import assert_agreement
+from tests.model_checks import assert_agreement, assert_evaluations_agree, kept_outputs
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
@@ -37,10 +37,6 @@ def build(request):
 def batch_of(config, dtype=np.float32):
     (x,), (targets,) = STUDY.facts.example_batch(config, np.random.default_rng(0))
     return x.astype(dtype), targets
-
-
-def module_level(module, title):
-    return TensorLevel(module, torch, title)
 
 
 # ---------------------------------------------------------------------------- Checks, which mutants must not survive
@@ -233,26 +229,9 @@ def test_a_convolution_is_a_product_with_columns():
 
 
 def hidden_states(level):
-    """A dict that a forward call fills: the output of every block by its name; in nn.Modules by hooks."""
-    hidden = {}
-    if not hasattr(level.model, "named_modules"):
-        for block in itertools.chain(*level.model.stages):
-            block.forward = partial(keep_output, hidden, block.name, block.forward)
-        return hidden
-    for name, module in level.model.named_modules():
-        if type(module).__name__ in ("BasicBlock", "Bottleneck"):
-            module.register_forward_hook(partial(keep_hooked, hidden, name))
-    return hidden
-
-
-def keep_output(hidden, name, forward, x):
-    output = forward(x)
-    hidden[name] = output.detach().numpy()
-    return output
-
-
-def keep_hooked(hidden, name, module, inputs, output):
-    hidden[name] = output.detach().numpy()
+    """A dict that a forward call fills: the output of every block by its name."""
+    layers = () if hasattr(level.model, "named_modules") else itertools.chain(*level.model.stages)
+    return kept_outputs(level, layers, lambda name, module: type(module).__name__ in ("BasicBlock", "Bottleneck"))
 
 
 @pytest.mark.parametrize(
@@ -266,7 +245,7 @@ def test_production_parity(depth, twins):
     torch.manual_seed(0)
     x, targets = batch_of(config, np.float64)
     x, targets = x[:2, :, :65, :65], targets[:2]
-    builders = [lambda twin=twin: module_level(twin(config), twin.__name__) for twin in twins]
+    builders = [lambda twin=twin: TensorLevel(twin(config), torch, twin.__name__) for twin in twins]
     builders += [partial(build_level, STUDY, name, config) for name in LEVELS]
     reference = {}
     for make in builders:
@@ -286,11 +265,7 @@ def test_production_parity(depth, twins):
                 continue
             theirs, their_hidden = reference[weights]
             place = f"{level.title}, {weights} weights"
-            assert relative(found.outputs[0], theirs.outputs[0]) <= BOUND, place
-            assert relative(found.loss, theirs.loss) <= BOUND, place
-            assert relative(found.input_gradient, theirs.input_gradient) <= BOUND, place
-            difference = gradients_difference(found.gradients, theirs.gradients, ())
-            assert difference.ok, f"{place}: {difference}"
+            assert_evaluations_agree(found, theirs, place)
             assert seen.keys() == their_hidden.keys()
             for name, array in seen.items():
                 assert relative(array, their_hidden[name]) <= BOUND, f"{place}: {name}"

@@ -11,11 +11,10 @@ import click
 import numpy as np
 
 from dlfs.levels import Level, build_level
-from dlfs.results import read_run
+from dlfs.results import read_run, trained_weights
 from dlfs.studies import find_study
 from utils.data_loaders import load
 from utils.errors import DLFSError
-from utils.training_utils import CHECKPOINT, read_checkpoint
 
 from .scores import bleu_of, references, sacrebleu, translations
 
@@ -63,12 +62,8 @@ def command(
 
 def trained(run: Path, level: str, data: str) -> Level:
     """The level with the weights that its run came to."""
-    path = run / level / CHECKPOINT
-    if not path.exists():
-        raise DLFSError(f"{run} holds no checkpoint of {level}: there is no {path}")
     shown = build_level(STUDY, level, STUDY.recipe(data)[1]["config"])
-    state = read_checkpoint(path)["model"]
-    shown.load_state({name: getattr(tensor, "array", tensor) for name, tensor in state.items()})
+    shown.load_state(trained_weights(run, level))
     shown.train(False)
     return shown
 

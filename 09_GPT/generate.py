@@ -15,13 +15,12 @@ import numpy as np
 
 from dlfs.convert import read_weights
 from dlfs.levels import build_level
-from dlfs.results import read_run
+from dlfs.results import checkpoint_of
 from dlfs.studies import find_study
 from utils.data_loaders import load
 from utils.data_sets.text import gpt2_tokenizer
 from utils.errors import DLFSError
 from utils.files import write_atomically
-from utils.training_utils import CHECKPOINT
 
 from .study import PUBLISHED, RECIPES
 
@@ -64,17 +63,6 @@ def write(source, prompt, length=500, temperature=0.8, top_k=None, top_p=None, l
     draws = np.random.default_rng(seed).random((length, 1))
     written = model.model.generate(model.tensor(np.array([tokens])), model.tensor(draws), temperature, top_k, top_p)
     return codec.decode(written.numpy()[0].tolist())
-
-
-def checkpoint_of(source: Path) -> tuple[Path, str | None]:
-    """The file that holds the weights, and the variant it is of: of a run the first level that has a checkpoint, and its recipe."""
-    if source.is_file():
-        return source, None
-    run = read_run(source)
-    for level in run["levels"]:
-        if (source / level / CHECKPOINT).exists():
-            return source / level / CHECKPOINT, run["data"]
-    raise DLFSError(f"{source} holds no checkpoint yet")
 
 
 class Codec(NamedTuple):

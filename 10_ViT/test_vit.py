@@ -12,11 +12,11 @@ import timm
 import torch
 from timm.layers import resample_abs_pos_embed
 
-from dlfs.compare import BOUND, as_float64, compare_study, gradients_difference, loud, relative
+from dlfs.compare import BOUND, as_float64, compare_study, loud, relative
 from dlfs.levels import TensorLevel, build_level, initial_level, level_names
 from dlfs.studies import find_study
 from dlfs.trace import record
-from tests.model_checks import assert_agreement
+from tests.model_checks import assert_agreement, assert_evaluations_agree
 from tests.mutants import Mutant, assert_caught
 from utils.data_loaders import load
 from utils.errors import DLFSError
@@ -248,11 +248,7 @@ def test_production_parity(variant):
             found = level.evaluate((x,), (targets,))
             theirs, hidden = reference[weights]
             place = f"{level.title}, {weights} weights"
-            assert relative(found.outputs[0], theirs.outputs[0]) <= BOUND, place
-            assert relative(found.loss, theirs.loss) <= BOUND, place
-            assert relative(found.input_gradient, theirs.input_gradient) <= BOUND, place
-            difference = gradients_difference(found.gradients, theirs.gradients, ())
-            assert difference.ok, f"{place}: {difference}"
+            assert_evaluations_agree(found, theirs, place)
             assert len(found.gradients) == len(config.shapes)
             seen = record(level, (x,), (targets,)).activations
             own = [seen[f"{NAME}.forward", "h", i] for i in range(config.depth + 2)]

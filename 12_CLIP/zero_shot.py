@@ -16,13 +16,12 @@ from rich.console import Console
 
 from dlfs.convert import read_weights
 from dlfs.levels import build_level
-from dlfs.results import read_run
+from dlfs.results import checkpoint_of
 from dlfs.studies import find_study
 from dlfs.terminal import table
 from utils.data_loaders import load
 from utils.data_sets.captions import clip_tokenizer, square, text_rows
 from utils.errors import DLFSError
-from utils.training_utils import CHECKPOINT
 
 from .prompts import CLASSES, TEMPLATES, prompts
 from .scores import classify, encode_images, encode_texts, ensemble, recall, similarities
@@ -62,17 +61,6 @@ def load_level(source, level):
         }
     )
     return loaded, fit.variant
-
-
-def checkpoint_of(source):
-    """The file that holds the weights, and the variant it is of: of a run the first level that has a checkpoint, and its recipe."""
-    if source.is_file():
-        return source, None
-    run = read_run(source)
-    for level in run["levels"]:
-        if (source / level / CHECKPOINT).exists():
-            return source / level / CHECKPOINT, run["data"]
-    raise DLFSError(f"{source} holds no checkpoint yet")
 
 
 def data_of(variant):

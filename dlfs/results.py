@@ -57,6 +57,17 @@ def trained_weights(folder: Path, level: str) -> dict[str, Any]:
     return {name: getattr(tensor, "array", tensor) for name, tensor in read_checkpoint(path)["model"].items()}
 
 
+def checkpoint_of(source: Path) -> tuple[Path, str | None]:
+    """The file that holds the weights, and the recipe they are of: a file itself; of a run the first level that has a checkpoint."""
+    if source.is_file():
+        return source, None
+    run = read_run(source)
+    for level in run["levels"]:
+        if (source / level / CHECKPOINT).exists():
+            return source / level / CHECKPOINT, run["data"]
+    raise DLFSError(f"{source} holds no checkpoint yet")
+
+
 def summary(folder: Path, epochs: int) -> dict[str, float]:
     """What the table says of one level: the last epoch's training loss, the test set's figures, an epoch's median seconds."""
     rows = read_log(folder) if (folder / LOG).exists() else []

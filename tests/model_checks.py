@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlfs.compare import compare_study
-from dlfs.levels import Level, build_level
+from dlfs.compare import BOUND, compare_study, gradients_difference, relative
+from dlfs.levels import Evaluation, Level, as_array, build_level
 from dlfs.studies import Study
 
 MISFITS = ("missing", "unknown", "reshaped")  # what a state dict may have that fits no model
@@ -46,3 +46,39 @@ def assert_misfit_is_named(level: Level, misfit: str, name: str, unknown: str) -
     if not hasattr(level.model, "named_parameters"):  # an nn.Module copies what fits before it complains of the rest
         for key, array in level.state().items():
             np.testing.assert_array_equal(array, before[key])
+
+
+def assert_evaluations_agree(
+    found: Evaluation, theirs: Evaluation, place: str, zero_gradients: Iterable[str] = ()
+) -> None:
+    """Output, loss and every gradient are within the bound of the comparison; place: of what, in words."""
+    assert relative(found.outputs[0], theirs.outputs[0]) <= BOUND, place
+    assert relative(found.loss, theirs.loss) <= BOUND, place
+    assert relative(found.input_gradient, theirs.input_gradient) <= BOUND, place
+    difference = gradients_difference(found.gradients, theirs.gradients, zero_gradients)
+    assert difference.ok, f"{place}: {difference}"
+
+
+def kept_outputs(level: Level, layers: Iterable[Any], is_layer: Callable[[str, Any], bool]) -> dict[str, np.ndarray]:
+    """A dict that every forward call fills: what each layer puts out, by its name.
+
+    layers: of a model that is no nn.Module, objects with a name and a forward; is_layer(name, module): those of one that is.
+    """
+    kept: dict[str, np.ndarray] = {}
+
+    def keeping(name, forward):
+        def forward_and_keep(x):
+            output = forward(x)
+            kept[name] = as_array(output)
+            return output
+
+        return forward_and_keep
+
+    if hasattr(level.model, "named_modules"):
+        for name, module in level.model.named_modules():
+            if is_layer(name, module):  # as_array copies: a ReLU behind it may work in place
+                module.register_forward_hook(lambda _, inputs, output, name=name: kept.update({name: as_array(output)}))
+    else:
+        for layer in layers:
+            layer.forward = keeping(layer.name, layer.forward)
+    return kept
