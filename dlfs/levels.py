@@ -190,6 +190,8 @@ class TensorLevel:
         self.model, self.library, self.title, self.device = model, library, title, device
         self.to_model, self.from_model = to_model, from_model
         self.bf16 = self.channels_last = False
+        if device != "cpu":
+            self.load_state(self.state())
 
     def speed_up(self, compile: bool = False, bf16: bool = False, channels_last: bool = False) -> None:
         """Run the model faster by PyTorch's own means, once its weights are loaded.

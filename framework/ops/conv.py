@@ -281,7 +281,7 @@ def _sum_per_channel(g):
         return g.sum(axis=(0, *range(2, g.ndim)))
     g = contiguous(g)
     g = g.reshape((*g.shape[:2], math.prod(g.shape[2:])))
-    return (g @ np.ones(g.shape[2], g.dtype, like=g)).sum(axis=0)
+    return (g @ np.ones_like(g, shape=g.shape[2])).sum(axis=0)
 
 
 conv = op(

@@ -128,7 +128,7 @@ def _scatter_into(name, x, dim, indices, src, value, reduce):
             raise RuntimeError(f"{name}: the index {tuple(indices.shape)} is larger than src {tuple(src.shape)}")
         src = _cut(src, indices.shape)
     elif reduce == "add":
-        src = Tensor(np.full(indices.shape, backend.stored(name, src, x.dtype), x.dtype, like=x.array))
+        src = Tensor(np.full_like(x.array, backend.stored(name, src, x.dtype), shape=indices.shape))
     return store(x, place, src, accumulate=reduce == "add")
 
 

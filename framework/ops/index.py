@@ -293,7 +293,7 @@ def store(x, place, value, accumulate=False):
     if not recorded:
         x.rebase(False, None)
         return x
-    value = value if isinstance(value, Tensor) else Tensor(np.full((), value, x.array.dtype, like=x.array))
+    value = value if isinstance(value, Tensor) else Tensor(np.full_like(x.array, value, shape=()))
     result = (_added if accumulate else _put)(x, value, *arrays, basic=basic, advanced=advanced)
     x.rebase(True, result.node)
     return x

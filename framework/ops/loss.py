@@ -138,7 +138,7 @@ def cross_entropy(
     targets = _Targets("cross_entropy", input, target, weight, ignore_index)
     logits = _as_rows(input)
     if label_smoothing:
-        q = np.full(logits.shape, label_smoothing / targets.classes, logits.dtype, like=logits.array)
+        q = np.full_like(logits.array, label_smoothing / targets.classes)
         q[_places(targets.rows.array)] += 1 - label_smoothing
         q = q if weight is None else q * weight.array
         valid = (target.array.reshape(-1) != ignore_index)[:, None]

@@ -178,7 +178,7 @@ def _inverse(divisor, like):
     """1 / divisor, which is one number, or per dimension a tuple of counts whose product counts: (*out)."""
     if not isinstance(divisor, tuple):
         return 1 / divisor
-    scale = np.ones((), like.dtype, like=like)
+    scale = np.ones_like(like, shape=())
     for counts in divisor:
         scale = scale[..., None] / np.array(counts, like.dtype, like=like)
     return scale

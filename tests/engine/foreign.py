@@ -104,6 +104,8 @@ class Elsewhere:
     def __array_function__(self, function, types, args, kwargs):
         if function in NOT_IN_CUPY:
             raise TypeError(f"Elsewhere: {function.__name__} is not supported")
+        if "device" in kwargs:  # which NumPy hands on from np.ones(…, like=x) and np.full(…, like=x)
+            raise TypeError(f"Elsewhere: {function.__name__} with device= is not supported")
         if function in (np.array, np.asarray):  # np.array(values, like=x): the explicit way in
             return Elsewhere(np.array(*args, **kwargs))
         return called(function, args, kwargs)
