@@ -117,14 +117,14 @@ def packing(lengths, T):  # (B,)
     Returns the order of the sequences (B,); where each row comes from in a tensor (B T, …), (R,); and b for each step.
     """
     order = torch.sort(lengths, descending=True, stable=True).indices  # (B,)
-    t = torch.arange(int(lengths.max()))[:, None]  # (T', 1)
+    t = torch.arange(int(lengths.max()), device=lengths.device)[:, None]  # (T', 1)
     present = t < lengths[order]  # (T', B)
     return order, (order * T + t)[present], present.sum(dim=1).tolist()
 
 
 def unpack(packed, rows, B, T):  # (R, …)
     """The packed rows where they came from, (B, T, …), and 0 at padding."""
-    padded = torch.zeros((B * T, *packed.shape[1:]), dtype=packed.dtype).index_copy(0, rows, packed)
+    padded = packed.new_zeros((B * T, *packed.shape[1:])).index_copy(0, rows, packed)
     return padded.reshape(B, T, *packed.shape[1:])
 
 
@@ -171,8 +171,8 @@ class RNN:
         """What forward computes, the outputs packed: (R, K), or (B, K); where the rows come from; and the state."""
         self.config.check_input(x, lengths, state)
         p, (B, T), config = self.params, x.shape[:2], self.config
-        lengths = torch.full((B,), T) if lengths is None else lengths
-        state = torch.zeros(config.state_shape(B), dtype=p["fc.weight"].dtype) if state is None else state
+        lengths = torch.full((B,), T, device=x.device) if lengths is None else lengths
+        state = p["fc.weight"].new_zeros(config.state_shape(B)) if state is None else state
         order, rows, batch_sizes = packing(lengths, T)
         inverse = torch.argsort(order)
         packed = x.flatten(0, 1)[rows]  # (R,) or (R, I)

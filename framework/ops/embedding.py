@@ -125,9 +125,8 @@ def _maxima(rows, bag, count):
     module = backend.array_module(bag)
     sizes = module.bincount(bag, minlength=count)
     place = module.arange(len(bag)) - (module.cumsum(sizes) - sizes)[bag]  # of an entry within its bag
-    table = module.full(
-        (count, max(int(sizes.max(initial=0)), 1)), len(bag)
-    )  # (B, longest), filled up with a row of −∞
+    longest = max(int(sizes.max()), 1) if count else 1
+    table = module.full((count, longest), len(bag))  # (B, longest), filled up with a row of −∞
     table[bag, place] = module.arange(len(bag))
     lowest = full((1, rows.shape[1]), -np.inf, dtype=rows.dtype, device=rows.device)
     largest = cat([rows, lowest])[Tensor(table)].max(1).values

@@ -178,10 +178,10 @@ def _inverse(divisor, like):
     """1 / divisor, which is one number, or per dimension a tuple of counts whose product counts: (*out)."""
     if not isinstance(divisor, tuple):
         return 1 / divisor
-    scale = np.ones_like(like, shape=())
+    scale = np.ones((), like.dtype)
     for counts in divisor:
-        scale = scale[..., None] / np.array(counts, like.dtype, like=like)
-    return scale
+        scale = scale[..., None] / np.array(counts, like.dtype)
+    return np.asarray(scale, like=like)
 
 
 avg_pool = op("avg_pool", _avg_pool, lambda g, geometry, divisor: avg_pool_input(g, geometry=geometry, divisor=divisor))

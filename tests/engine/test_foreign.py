@@ -78,8 +78,8 @@ def test_every_op_runs_on_the_gpu():
         try:
             check(row, backend.cupy().asarray)
         except Exception as error:
-            failed[name] = error
-    assert not failed
+            failed[name] = f"{name}: {type(error).__name__}: {error}"
+    assert not failed, "\n".join(failed.values())
 
 
 # --- devices ---
