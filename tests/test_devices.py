@@ -22,14 +22,19 @@ CASES = [
 def agrees(study, config, level):
     """The level on "cuda" gives what it gives on the CPU: outputs, loss, gradients, the loss of three steps, and the trained weights."""
     here, there = (build_level(study, level, config, dtype="float64", device=device) for device in ("cpu", "cuda"))
-    state = {name: x.astype(np.float64) if x.dtype.kind == "f" else x for name, x in initial_level(study, config, 0).state().items()}
+    state = {
+        name: x.astype(np.float64) if x.dtype.kind == "f" else x
+        for name, x in initial_level(study, config, 0).state().items()
+    }
     batch = study.fact("example_batch")(config, np.random.default_rng(0))
     found = []
     for place in (here, there):
         place.load_state(state)
         values = place.evaluate(*batch)
         steps = [place.sgd_step(*batch, lr=1e-3) for _ in range(3)]
-        found.append([*values.outputs, values.loss, *values.gradients.values(), np.array(steps), *place.state().values()])
+        found.append(
+            [*values.outputs, values.loss, *values.gradients.values(), np.array(steps), *place.state().values()]
+        )
     largest = max(np.abs(g).max(initial=0) for g in values.gradients.values())
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9 * max(1, largest))

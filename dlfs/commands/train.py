@@ -1,5 +1,6 @@
 """dlfs train"""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -174,6 +175,7 @@ def new_run(
         checkpoint_interval(checkpoint_every)
     except ValueError as error:
         raise UsageError(f"--checkpoint-every: {error}") from None
+    require_device(device, levels)
     return {
         "model": study.folder.name,
         "command": command_line(study, data, given),
@@ -187,7 +189,7 @@ def new_run(
         "augment": augment,
         "accumulate": accumulate,
         "clip": clip or recipe.get("clip"),
-        "ema": ema,
+        "ema": recipe.get("ema") if ema is None else ema,
         "early_stopping": early_stopping or recipe.get("early_stopping"),
         "checkpoint_every": checkpoint_every,
         "tensorboard": tensorboard,
@@ -198,7 +200,7 @@ def new_run(
         "seed": seed,
         "device": device,
         "versions": versions(levels),
-        "machine": machine(),
+        "machine": machine("cpu" if levels == ["by-hand"] else device),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
@@ -215,14 +217,27 @@ def versions(levels: list[str]) -> dict[str, str]:
     return found
 
 
-def machine() -> str:
-    """The processor, in words."""
+def machine(device: str) -> str:
+    """The processor, in words, and the GPU where the run is on one."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
         name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    return f"{os.cpu_count()} × {name}, {platform.system()}"
+    processors = f"{os.cpu_count()} × {name}, {platform.system()}"
+    return processors if device == "cpu" else f"{gpu_name(device)}; {processors}"
+
+
+def gpu_name(device: str) -> str:
+    """What a GPU calls itself, by PyTorch where it is installed, else by CuPy."""
+    index = int(device.partition(":")[2] or 0)
+    with contextlib.suppress(ImportError):
+        import torch
+
+        return torch.cuda.get_device_name(index)
+    from framework import backend
+
+    return backend.cupy().cuda.runtime.getDeviceProperties(index)["name"].decode()
 
 
 def execute(study: Study, run: Run, folder: Path) -> None:
