@@ -31,7 +31,7 @@ def record(study: Study, folder: Path) -> Path:
     run = read_run(folder)
     if run["model"] != study.folder.name:
         raise DLFSError(f"{folder} holds a run of {run['model']}, not of {study.folder.name}")
-    run["levels"] = {level: summary(folder / level, run["epochs"]) for level in run["levels"]}
+    run["levels"] = {level: summary(folder / level, run["epochs"], bool(run.get("early_stopping"))) for level in run["levels"]}
     path = study.folder / "results" / f"{data_of(run)}-seed{run['seed']}.json"
     write_atomically(path, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     if run["seed"] == min(other["seed"] for other in by_data(recorded_runs(study))[data_of(run)]):
@@ -68,15 +68,22 @@ def checkpoint_of(source: Path) -> tuple[Path, str | None]:
     raise DLFSError(f"{source} holds no checkpoint yet")
 
 
-def summary(folder: Path, epochs: int) -> dict[str, float]:
-    """What the table says of one level: the last epoch's training loss, the test set's figures, an epoch's median seconds."""
+def summary(folder: Path, epochs: int, stopped_early: bool) -> dict[str, float]:
+    """What the table says of one level: the last epoch's training loss, the test set's figures, an epoch's median seconds.
+
+    With early stopping, the training loss is that of the epoch whose weights were kept, and the validation loss that chose it is
+    told, too.
+    """
     rows = read_log(folder) if (folder / LOG).exists() else []
     if not rows or "test_loss" not in rows[-1]:
         raise DLFSError(f"{folder} has not finished its {epochs} epochs; go on with --resume {folder.parent}")
     seconds = [row["seconds"] for row in rows if "seconds" in row]
     figures = {key: value for key, value in rows[-1].items() if key.startswith("test_")}
+    kept = min(rows[1:-1], key=lambda row: row["valid_loss"]) if stopped_early else rows[-2]
+    chosen_by = {"valid_loss": kept["valid_loss"]} if stopped_early else {}
     return {
-        "train_loss": rows[-2].get("train_loss", float("nan")),
+        "train_loss": kept.get("train_loss", float("nan")),
+        **chosen_by,
         **figures,
         "seconds": statistics.median(seconds),
     }
