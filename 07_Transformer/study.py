@@ -182,7 +182,7 @@ ADAM = dict(betas=(0.9, 0.98), eps=1e-9)
 RECIPES = {
     "dates": dict(
         config=TransformerConfig(62, d_model=64, num_layers=2, num_heads=4, d_ff=128, dropout=0.0),
-        epochs=15, batch_size=50, lr=0.5, optimizer="adam", optimizer_options=ADAM, schedule=noam(64, 400),
+        epochs=10, batch_size=50, ema=0.995, lr=0.5, optimizer="adam", optimizer_options=ADAM, schedule=noam(64, 400),
         metrics={"token_accuracy": token_accuracy}, final_metrics={"accuracy": exact_match}, lengths=lengths,
     ),
     "multi30k": dict(
