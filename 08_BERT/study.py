@@ -264,6 +264,7 @@ SMALL = dict(vocab_size=8_000, hidden_size=128, num_hidden_layers=2, num_attenti
 FINE_TUNING = dict(
     data="imdb-reviews", config=BERTConfig(**SMALL, head="sequence"), epochs=2, batch_size=32, lr=5e-4, **ADAMW
 )
+FEW_LABELS = FINE_TUNING | dict(data="imdb-reviews-2500", epochs=10)
 RECIPES = {
     "pydoc": dict(
         data="pydoc-pieces",
@@ -279,6 +280,8 @@ RECIPES = {
     ),
     "imdb": FINE_TUNING,
     "imdb-scratch": FINE_TUNING,
+    "imdb-few": FEW_LABELS,
+    "imdb-few-scratch": FEW_LABELS,
 }  # fmt: skip
 
 

@@ -326,7 +326,8 @@ def solve(A, B, *, left=True):
     B = B.unsqueeze(-1) if vector else B
     if B.shape[-2] != A.shape[-1]:
         raise RuntimeError(f"linalg.solve: A {tuple(A.shape)} and B {tuple(B.shape)}: B must have {A.shape[-1]} rows")
-    broadcast_shape("linalg.solve", A.shape[:-2], B.shape[:-2])
+    batch = broadcast_shape("linalg.solve", A.shape[:-2], B.shape[:-2])
+    A, B = (x.expand(*batch, *x.shape[-2:]) for x in (A, B))  # CuPy does not broadcast here
     x = _try("linalg.solve", _solve, A, B)
     return x.squeeze(-1) if vector else x
 
