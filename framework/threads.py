@@ -73,8 +73,14 @@ def elementwise(function, *arrays):
     if shares(work) == 1:
         function(*arrays)
         return
-    before = (slice(None),) * max(range(y.ndim), key=lambda axis: y.strides[axis] if y.shape[axis] > 1 else 0)
-    in_slices(lambda part: function(*[x[*before, part] for x in arrays]), y.shape[len(before)], work)
+    axis = outermost(y)
+    before = (slice(None),) * axis
+    in_slices(lambda part: function(*[x[*before, part] for x in arrays]), y.shape[axis], work)
+
+
+def outermost(x):
+    """The axis that is outermost in x's memory."""
+    return max(range(x.ndim), key=lambda axis: x.strides[axis] if x.shape[axis] > 1 else 0)
 
 
 def _forget_pool():

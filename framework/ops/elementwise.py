@@ -87,8 +87,8 @@ def _relu(x):
     """max(x, 0); against an array of zeros, as NumPy takes twice as long for an array and a number as for two arrays."""
     if x.ndim < 2 or x.__class__ is not np.ndarray or x.dtype.kind != "f":
         return np.maximum(x, 0)
-    y, outermost = np.empty_like(x), max(range(x.ndim), key=lambda axis: x.strides[axis] if x.shape[axis] > 1 else 0)
-    zeros = np.zeros_like(x[(slice(None),) * outermost + (slice(0, 1),)])
+    y = np.empty_like(x)
+    zeros = np.zeros_like(y[(slice(None),) * threads.outermost(y) + (slice(0, 1),)])
     threads.elementwise(lambda x, y: np.maximum(x, zeros, out=y), x, y)
     return y
 

@@ -66,6 +66,12 @@ def test_training_gives_the_same_bits_with_any_number_of_threads(sharing, optimi
             np.testing.assert_array_equal(ours, theirs)
 
 
+def test_relu_of_rows_that_run_backwards_in_memory(sharing):
+    framework.set_num_threads(2)
+    x = np.random.default_rng(0).standard_normal((40, 30))
+    np.testing.assert_array_equal(F.relu(Tensor(x[::-1])).array, np.maximum(x[::-1], 0))
+
+
 def test_all_parts_are_done_and_an_error_in_one_comes_back(sharing):
     framework.set_num_threads(4)
     done = []
