@@ -179,15 +179,15 @@ class Optimizer:
 
     def _temporaries(self, xp, dtype, shape):
         """Two of this shape for this thread, cut from the same memory for all shapes."""
-        key = threading.get_ident(), xp.__name__, dtype.char, shape
-        pair = self._scratch.get(key)
+        mine = self._scratch.setdefault((threading.get_ident(), xp.__name__, dtype.char), {})
+        pair = mine.get(shape)
         if pair is None:
-            size, whole = math.prod(shape), key[:3]
-            memory = self._scratch.get(whole)
+            size = math.prod(shape)
+            memory = mine.get("memory")
             if memory is None or memory[0].size < size:
-                self._scratch = {known: pair for known, pair in self._scratch.items() if known[:3] != whole}
-                memory = self._scratch[whole] = (xp.empty(size, dtype), xp.empty(size, dtype))
-            pair = self._scratch[key] = tuple([array[:size].reshape(shape) for array in memory])
+                mine.clear()
+                memory = mine["memory"] = (xp.empty(size, dtype), xp.empty(size, dtype))
+            pair = mine[shape] = tuple([array[:size].reshape(shape) for array in memory])
         return pair
 
     def zero_grad(self, set_to_none=True):

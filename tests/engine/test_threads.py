@@ -1,6 +1,7 @@
 """Threads: the same bits whatever their number, errors that come back, processes that are forked."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -105,6 +106,24 @@ def test_a_diverging_run_is_silent_on_every_thread(sharing, recwarn):
         w.grad = Tensor(np.full(50, -3e38, np.float32))
     optim.SGD(weights, lr=10.0).step()
     assert all(np.isinf(w.array).all() for w in weights) and not recwarn.list
+
+
+def test_threads_that_update_parameters_keep_their_temporaries_apart(sharing):
+    framework.set_num_threads(4)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            weights = [nn.Parameter(framework.zeros(size)) for size in range(2, 400)]
+            update = optim.SGD(weights, lr=0.5)
+            for some in (weights[:200], weights):  # at the second step larger ones than a thread has memory for
+                for w in some:
+                    w.grad = framework.ones_like(w)
+                update.step()
+            assert all((w.array == -1).all() for w in weights[:200])
+            assert all((w.array == -0.5).all() for w in weights[200:])
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
