@@ -54,9 +54,10 @@ class Adam(Optimizer):
         key = (id(group), step, param.dtype.char, xp.__name__)
         factors = self._factors.get(key)
         if factors is None:
-            factors = self._factors[key] = _factors(group, step)
+            factors = _factors(group, step)
             if xp is np:  # as 0-d arrays, which NumPy takes faster than numbers
-                factors[:] = [np.array(factor, param.dtype) for factor in factors]
+                factors = [np.array(factor, param.dtype) for factor in factors]
+            self._factors[key] = factors
         keep1, take1, keep2, take2, eps, step_size, shrink, l2 = factors
         shrinks, maximize = group["decoupled_weight_decay"] and group["weight_decay"], group["maximize"]
         moments = [state["exp_avg"].array, state["exp_avg_sq"].array]

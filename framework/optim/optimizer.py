@@ -269,9 +269,15 @@ def zeros_like(array):
     return Tensor(array_module(array).zeros_like(array))
 
 
-def descent(xp, param, grad, weight_decay, maximize, out):
-    """± g + λ θ, the gradient of what is to shrink: `grad` itself where nothing is to be done, else computed into `out`."""
+def follow(average, value, beta):
+    """average ← β · average + (1 − β) · value, in place."""
+    average *= beta
+    average += value * (1 - beta)
+
+
+def descent(xp, param, grad, weight_decay, maximize, out=None):
+    """± g + λ θ, the gradient of what is to shrink: `grad` itself where nothing is to be done, else computed into `out`, if given."""
     if weight_decay:
-        xp.multiply(param, weight_decay, out=out)
-        return xp.subtract(out, grad, out=out) if maximize else xp.add(out, grad, out=out)
+        decay = xp.multiply(param, weight_decay, out=out)
+        return xp.subtract(decay, grad, out=out) if maximize else xp.add(decay, grad, out=out)
     return xp.negative(grad, out=out) if maximize else grad
