@@ -8,7 +8,6 @@ Python's lock.
 import contextvars
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 SHARE = (
     1 << 20
@@ -46,6 +45,8 @@ def at_once(function, parts):
             function(part)
         return
     if _Team.pool is None:
+        from concurrent.futures import ThreadPoolExecutor  # here, as the engine's import would wait for it 3 ms
+
         _Team.pool = ThreadPoolExecutor(
             max(_Team.count, 2) - 1, initializer=setattr, initargs=(_here, "is_worker", True)
         )
