@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend, threads
 from ..tensor import Tensor, implements, method
 from . import special
-from .define import binary, broadcast_shape, in_place, op, plain, unary
+from .define import binary, bools_refused, broadcast_shape, in_place, op, plain, unary
 
 __all__ = [
     "abs", "neg", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos",
@@ -378,7 +378,7 @@ def _clamp_by_tensors(input, min, max):
         alike = where(input < min, min, where(input > max, max, input))
         y = where(eq(min, max), alike, minimum(maximum(input, min), max))
     if y.array.dtype.kind == "b":
-        raise NotImplementedError("clamp: not defined for bool; convert the tensor first, as with int()")
+        raise bools_refused("clamp")
     return y
 
 

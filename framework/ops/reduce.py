@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..tensor import Tensor, method
-from .define import op
+from .define import bools_refused, op
 from .dims import dim_of, dims_of
 from .elementwise import maximum, minimum
 from .shape import cat
@@ -236,7 +236,7 @@ _amin = op("amin", lambda x, *, dim, keepdim: x.min(axis=dim, keepdims=keepdim),
 
 def _refuse_bool(name, input):
     if input.array.dtype.kind == "b":
-        raise NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int()")
+        raise bools_refused(name)
 
 
 def _refuse_empty(name, input, dim):
