@@ -310,8 +310,8 @@ def _taken(input, index, dim):
     return _take(input, index=index, dim=dim, shape=input.array.shape)
 
 
-def _extreme_at(name, function, whole, result, input, dim, keepdim):
-    """The extremum along dim with its index; the gradient goes to that element alone."""
+def _extreme_at(name, function, result, input, dim, keepdim):
+    """The element along dim whose index function(array, axis) gives, with that index; the gradient goes to that element alone."""
     if not input.array.ndim:
         dim_of(name, dim, 0)
         return result(input.clone(), _first(input))
@@ -342,7 +342,7 @@ def _extremum(name, function, whole, of_two, result, input, dim, keepdim, other,
         return of_two(input, other)
     dim, keepdim = axis if dim is None else dim, keepdim if keepdims is None else keepdims
     if dim is not None:
-        return _extreme_at(name, function, whole, result, input, dim, keepdim)
+        return _extreme_at(name, function, result, input, dim, keepdim)
     _refuse_empty(name, input, None)
     return whole(input, dim=None, keepdim=False)
 
