@@ -83,9 +83,12 @@ def _rounded(function, x):
     return function(x) if x.dtype.kind == "f" else x.copy()
 
 
+SMALL = 1 << 14  # elements, up to which that costs more than it gains
+
+
 def _relu(x):
     """max(x, 0); against an array of zeros, as NumPy takes twice as long for an array and a number as for two arrays."""
-    if x.ndim < 2 or x.__class__ is not np.ndarray or x.dtype.kind != "f":
+    if x.size < SMALL or x.ndim < 2 or x.__class__ is not np.ndarray or x.dtype.kind != "f":
         return np.maximum(x, 0)
     y = np.empty_like(x)
     zeros = np.zeros_like(y[(slice(None),) * threads.outermost(y) + (slice(0, 1),)])

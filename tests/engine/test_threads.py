@@ -9,12 +9,14 @@ import pytest
 import framework
 from framework import Tensor, nn, optim, threads
 from framework.nn import functional as F
+from framework.ops import elementwise
 
 
 @pytest.fixture
 def sharing(monkeypatch):
     """Small work is shared too; afterwards one thread again."""
     monkeypatch.setattr(threads, "SHARE", 8)
+    monkeypatch.setattr(elementwise, "SMALL", 0)
     yield
     framework.set_num_threads(1)
 
