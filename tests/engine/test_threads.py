@@ -115,7 +115,7 @@ def test_threads_that_update_parameters_keep_their_temporaries_apart(sharing):
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for _ in range(10):
+        for _ in range(30):
             weights = [nn.Parameter(framework.zeros(size)) for size in range(2, 400)]
             update = optim.SGD(weights, lr=0.5)
             for some in (weights[:200], weights):  # at the second step larger ones than a thread has memory for
