@@ -44,7 +44,7 @@ def sides(name):
         level.use_optimizer(plan.optimizer, plan.lr, plan.optimizer_options)
         steps[side] = lambda level=level: level.step(*batch)
     losses = {side: step() for side, step in steps.items()}
-    if max(losses.values()) - min(losses.values()) > 1e-4 * max(1.0, abs(losses["pytorch"])):
+    if not np.ptp(list(losses.values())) <= 1e-4 * max(1.0, abs(losses["pytorch"])):  # NaN is refused too
         raise RuntimeError(f"{name}: the first losses are {losses}: nothing is timed")
     return steps, examples / plan.batch_size
 

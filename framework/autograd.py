@@ -89,13 +89,8 @@ class _Switch:
 
     def __new__(cls, function=None):
         self = super().__new__(cls)
-        if callable(function):  # used as @no_grad without parentheses
-            self.__init__()
-            return self(function)
-        return self
-
-    def __init__(self, function=None):
         self._previous = []
+        return self(function) if callable(function) else self  # @no_grad without parentheses
 
     def __enter__(self):
         self._previous.append(grad_mode.enabled)
@@ -129,12 +124,7 @@ class inference_mode(_Switch):
     mode = False
 
     def __new__(cls, mode=True):
-        if callable(mode):
-            return super().__new__(cls, mode)
-        return super().__new__(cls if mode else enable_grad)
-
-    def __init__(self, mode=True):
-        super().__init__()
+        return super().__new__(cls if mode else enable_grad, mode)
 
 
 def is_grad_enabled():
@@ -250,7 +240,8 @@ def _check_versions(node):
             )
 
 
-def _run_hooks(hooks, g, wrap, create_graph):
+def run_hooks(hooks, g, wrap, create_graph):
+    """The gradient that the hooks make of g."""
     for hook in list(hooks.values()):
         result = hook(g if create_graph else wrap(g, None))
         if result is not None:
@@ -276,7 +267,7 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
             node = heappop(heap)[1]
             g, owned = pending.pop(node)
             if node.hooks:
-                g, owned = _run_hooks(node.hooks, g, wrap, create_graph), False
+                g, owned = run_hooks(node.hooks, g, wrap, create_graph), False
             if targets is not None:
                 if node in targets:
                     captured[node] = (g, False)

@@ -60,18 +60,12 @@ def fits(source, target):
 
 
 def promote(x, y):
-    """Bring two arrays to PyTorch's common dtype.
-
-    The higher category (bool < integer < floating point) wins; within one, an array with dimensions wins over a 0-d array.
-    """
+    """Bring two arrays to PyTorch's common dtype, where within a category an array with dimensions wins over a 0-d array."""
     a, b = x.dtype, y.dtype
-    rank_a, rank_b = _CATEGORY[a.kind], _CATEGORY[b.kind]
-    if rank_a != rank_b:
-        common = a if rank_a > rank_b else b
-    elif (x.ndim == 0) != (y.ndim == 0):
+    if _CATEGORY[a.kind] == _CATEGORY[b.kind] and (x.ndim == 0) != (y.ndim == 0):
         common = b if x.ndim == 0 else a
     else:
-        common = np.promote_types(a, b)
+        common = promote_types(a, b)
     return x.astype(common, copy=False), y.astype(common, copy=False)
 
 

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from . import backend
-from .autograd import Node, grad_mode, walk
+from .autograd import Node, grad_mode, run_hooks, walk
 from .readable import Readable
 
 ndarray = np.ndarray
@@ -50,17 +50,8 @@ class Tensor(Readable):
     """
 
     __slots__ = (
-        "array",
-        "_grad",
-        "node",
-        "needs_grad",
-        "version",
-        "view_at",
-        "views",
-        "hooks",
-        "__weakref__",
-        "__dict__",
-    )
+        "array", "_grad", "node", "needs_grad", "version", "view_at", "views", "hooks", "__weakref__", "__dict__",
+    )  # fmt: skip
 
     def __init__(self, array, requires_grad=False, node=None):
         self.array = array if array.__class__ is ndarray else _to_array(array)
@@ -123,14 +114,7 @@ class Tensor(Readable):
     def __reduce_ex__(self, protocol):
         if self.node is not None:
             raise RuntimeError("pickle, deepcopy: only leaf tensors can be copied whole; use detach() first")
-        return _rebuild, (type(self), self.array, self.needs_grad, self.grad, self.__dict__)
-
-    def __deepcopy__(self, memo):
-        if self.node is not None:
-            raise RuntimeError("deepcopy: only leaf tensors can be copied; use detach().clone()")
-        grad = None if self.grad is None else Tensor(self.grad.array.copy())
-        memo[id(self)] = copied = _rebuild(type(self), self.array.copy(), self.needs_grad, grad, dict(self.__dict__))
-        return copied
+        return rebuild, (type(self), self.array, self.needs_grad, self.grad, self.__dict__)
 
     # --- NumPy's protocols: np.exp(x) on a Tensor is the engine's exp ---
 
@@ -202,10 +186,8 @@ class Tensor(Readable):
     def accumulate(self, g, fresh):
         """Take the finished gradient of a leaf: an array, or a Tensor under create_graph. `fresh`: nobody else holds it."""
         recorded = isinstance(g, Tensor)
-        for hook in list((self.hooks or {}).values()):
-            result = hook(g if recorded else Tensor(g))
-            if result is not None:
-                g, fresh = (result if recorded else result.array), False
+        if self.hooks:
+            g, fresh = run_hooks(self.hooks, g, wrap, recorded), False
         if self.grad is None:
             self.grad = g if recorded else Tensor(g if fresh else g.copy())
         elif recorded or self.grad.needs_grad:
@@ -323,13 +305,10 @@ def _to_array(value):
         return np.asarray(value)
     if isinstance(value, Tensor):
         return value.array
-    if isinstance(value, (list, tuple, int, float)):
-        shape = isinstance(value, int) and not isinstance(value, bool)
-        return (
-            np.empty(value, backend.get_default_dtype())
-            if shape
-            else np.asarray(value, dtype=backend.get_default_dtype())
-        )
+    if isinstance(value, int) and not isinstance(value, bool):
+        return np.empty(value, backend.get_default_dtype())
+    if isinstance(value, (list, tuple, bool, float)):
+        return np.asarray(value, backend.get_default_dtype())
     if hasattr(value, "__array_function__") or hasattr(value, "__array_ufunc__"):
         return value
     raise TypeError(
@@ -337,7 +316,7 @@ def _to_array(value):
     )
 
 
-def _rebuild(cls, array, requires_grad, grad, attributes):
+def rebuild(cls, array, requires_grad, grad, attributes):
     tensor = cls.__new__(cls)
     Tensor.__init__(tensor, array, requires_grad)
     tensor.grad = grad

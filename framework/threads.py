@@ -8,7 +8,6 @@ Python's lock.
 import contextvars
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 SHARE = (
     1 << 20
@@ -46,6 +45,8 @@ def at_once(function, parts):
             function(part)
         return
     if _Team.pool is None:
+        from concurrent.futures import ThreadPoolExecutor  # here, as the engine's import would wait for it 3 ms
+
         _Team.pool = ThreadPoolExecutor(
             max(_Team.count, 2) - 1, initializer=setattr, initargs=(_here, "is_worker", True)
         )
@@ -73,8 +74,14 @@ def elementwise(function, *arrays):
     if shares(work) == 1:
         function(*arrays)
         return
-    before = (slice(None),) * max(range(y.ndim), key=lambda axis: y.strides[axis] if y.shape[axis] > 1 else 0)
-    in_slices(lambda part: function(*[x[*before, part] for x in arrays]), y.shape[len(before)], work)
+    axis = outermost(y)
+    before = (slice(None),) * axis
+    in_slices(lambda part: function(*[x[*before, part] for x in arrays]), y.shape[axis], work)
+
+
+def outermost(x):
+    """The axis that is outermost in x's memory."""
+    return max(range(x.ndim), key=lambda axis: x.strides[axis] if x.shape[axis] > 1 else 0)
 
 
 def _forget_pool():

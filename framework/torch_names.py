@@ -8,6 +8,7 @@ import numpy as np
 from . import backend
 from .absent import message
 from .function import checkpoint
+from .ops.convert import TYPED
 from .tensor import Tensor
 
 VERSION = "2.6.0"  # of PyTorch, whose names these are
@@ -79,11 +80,6 @@ class TypedTensor(type):
         (data,) = args or ([],)
         return Tensor(np.array(data.array if isinstance(data, Tensor) else data, cls.dtype))
 
-
-_TYPED = dict(
-    FloatTensor="float32", DoubleTensor="float64", HalfTensor="float16", LongTensor="int64", IntTensor="int32", ShortTensor="int16",
-    CharTensor="int8", ByteTensor="uint8", BoolTensor="bool",
-)  # fmt: skip
 
 _MODULES = {  # where the file of torch.nn.modules is called otherwise than ours
     "batchnorm": "normalization", "instancenorm": "normalization", "container": "containers", "flatten": "linear", "upsampling": "pooling",
@@ -168,5 +164,5 @@ TORCH = Names(
         data="framework.data",
         checkpoint=Names("torch.utils.checkpoint", checkpoint=checkpoint),
     ),
-    **{name: TypedTensor(name, np.dtype(dtype)) for name, dtype in _TYPED.items()},
+    **{name: TypedTensor(name, np.dtype(dtype)) for name, dtype in TYPED.items()},
 )

@@ -462,17 +462,22 @@ def checkpoint_interval(every):
 
 def _size(batch):
     """How many examples a batch has: the length of the first array or tensor in it."""
-    return next((len(leaf) for leaf in leaves(batch) if getattr(leaf, "ndim", 0)), 1)
+    first = _first_array(batch)
+    return 1 if first is None else len(first)
 
 
 def _items(batch):
     """How much a batch holds, and of what: tokens where its first array is integers (B, T), else images or other examples."""
-    shape, dtype = next(
-        ((leaf.shape, str(leaf.dtype)) for leaf in leaves(batch) if getattr(leaf, "ndim", 0)), ((1,), "")
-    )
-    if "int" in dtype and len(shape) > 1:
-        return math.prod(shape), "tokens"
-    return shape[0], "images" if len(shape) == 4 else "examples"
+    first = _first_array(batch)
+    if first is None:
+        return 1, "examples"
+    if "int" in str(first.dtype) and first.ndim > 1:
+        return math.prod(first.shape), "tokens"
+    return len(first), "images" if first.ndim == 4 else "examples"
+
+
+def _first_array(batch):
+    return next((leaf for leaf in leaves(batch) if getattr(leaf, "ndim", 0)), None)
 
 
 def _set_mode(model, training):

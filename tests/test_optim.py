@@ -1,6 +1,7 @@
 """The optimizers against PyTorch's, option by option, and what an update promises beside its numbers."""
 
 import copy
+import pickle
 import sys
 import tracemalloc
 import types
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 import framework
-from framework import optim
+from framework import optim, threads
+from framework.optim import bundle
 from framework.optim.optimizer import BLOCK_BYTES
 from framework.tensor import Tensor
 
@@ -154,7 +156,7 @@ def test_layouts_of_several_blocks(name, layout):
     options = dict(lr=0.1, weight_decay=0.3)
     options |= dict(momentum=0.9) if name in ("SGD", "RMSprop") else {}
     rng = np.random.default_rng(2)
-    values = rng.standard_normal((201, 403))
+    values = rng.standard_normal((301, 503))
     assert values.nbytes > 2 * BLOCK_BYTES and values.nbytes % BLOCK_BYTES
     if layout == "flat":
         values = values.reshape(-1)
@@ -247,6 +249,70 @@ def test_a_copied_optimizer_goes_on_alone():
     assert copied["w"].tolist() != w.tolist() and optimizer.state[w]["step"].item() == 1
     optimizer.step()
     assert copied["w"].tolist() == w.tolist()
+
+
+@pytest.mark.parametrize("number_of_threads", [1, 2])
+@pytest.mark.parametrize("options", [{}, dict(amsgrad=True, weight_decay=0.2), dict(maximize=True)])
+def test_adam_follows_pytorch_whatever_becomes_of_its_parameters_and_state(options, number_of_threads, monkeypatch):
+    """Its buffers over many parameters are made anew when they are no longer what the parameters and the states hold."""
+    monkeypatch.setattr(threads, "SHARE", 8)
+    monkeypatch.setattr(bundle, "BLOCK_BYTES", 100)  # twelve numbers: parameters are cut, and several are in a block
+    rng = np.random.default_rng(10)
+    ours, theirs = twins(rng, [(5, 4), (3,), (), (0, 2), (2, 3, 3), (4,), (3, 2)])
+    groups = lambda params: [{"params": params[:4]}, {"params": params[4:6], "lr": 0.02}]
+    a, b = optim.AdamW(groups(ours), **options), torch.optim.AdamW(groups(theirs), **options)
+
+    def steps(missing=()):
+        for _ in range(2):
+            give_gradients(rng, ours, theirs, missing)
+            a.step()
+            b.step()
+        assert_equal(ours, theirs)
+        assert_same_state(a, b)
+
+    framework.set_num_threads(number_of_threads)
+    try:
+        steps()
+        kept = a.state[ours[0]]["exp_avg"]
+        steps(missing=(1, 4))
+        steps(missing=(0, 1, 2, 3))
+        steps()
+        assert a.state[ours[0]]["exp_avg"] is kept
+        a.load_state_dict(copy.deepcopy(a.state_dict()))
+        steps()
+        a.state[ours[4]]["exp_avg"] = Tensor(np.ones((2, 3, 3)))
+        b.state[theirs[4]]["exp_avg"] = torch.ones(2, 3, 3, dtype=torch.float64)
+        a.state[ours[0]]["exp_avg_sq"].zero_()
+        b.state[theirs[0]]["exp_avg_sq"].zero_()
+        steps()
+        ours[0].data, theirs[0].data = Tensor(np.ones((5, 4))), torch.ones(5, 4, dtype=torch.float64)
+        steps()
+        a.add_param_group({"params": ours[6:], "maximize": True})
+        b.add_param_group({"params": theirs[6:], "maximize": True})
+        steps()
+        framework.set_num_threads(3 - number_of_threads)
+        steps()
+        entries = a.state_dict()["state"]
+        steps()
+        assert entries[4]["exp_avg"].array is a.state[ours[4]]["exp_avg"].array
+    finally:
+        framework.set_num_threads(1)
+
+
+def test_a_pickled_optimizer_goes_on_as_the_first():
+    rng = np.random.default_rng(11)
+    weights = [Tensor(rng.standard_normal(shape), True) for shape in [(3, 4), (5,)]]
+    optimizer = optim.Adam(weights, lr=0.1)
+    for w in weights:
+        w.grad = Tensor(rng.standard_normal(w.shape))
+    optimizer.step()
+    others, other = pickle.loads(pickle.dumps((weights, optimizer)))
+    for _ in range(3):
+        optimizer.step()
+        other.step()
+    for w, v in zip(weights, others, strict=True):
+        assert (w.array == v.array).all()
+        assert (optimizer.state[w]["exp_avg"].array == other.state[v]["exp_avg"].array).all()
 
 
 def test_a_gradient_that_does_not_fit_is_refused():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import backend
-from ..tensor import Tensor
+from ..tensor import Tensor, rebuild
 
 __all__ = ["Parameter"]
 
@@ -33,18 +33,11 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
     def __deepcopy__(self, memo):
-        memo[id(self)] = copied = _rebuild(type(self), self.array.copy(), self.needs_grad, dict(self.__dict__))
+        memo[id(self)] = copied = rebuild(type(self), self.array.copy(), self.needs_grad, None, self.__dict__)
         return copied
 
     def __reduce_ex__(self, protocol):
-        return _rebuild, (type(self), self.array, self.needs_grad, self.__dict__)
-
-
-def _rebuild(cls, array, requires_grad, attributes):
-    parameter = cls.__new__(cls)
-    Tensor.__init__(parameter, array, requires_grad)
-    parameter.__dict__.update(attributes)
-    return parameter
+        return rebuild, (type(self), self.array, self.needs_grad, None, self.__dict__)
 
 
 def empty(shape, device=None, dtype=None):

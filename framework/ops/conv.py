@@ -67,6 +67,11 @@ class Geometry(NamedTuple):
         count = (rows.stop - rows.start - 1) * self.stride[0] + (self.kernel[0] - 1) * self.dilation[0] + 1
         return slice(first, first + count)
 
+    def inside(self, reach):
+        """The part of a reach that the input has."""
+        first = max(0, reach.start)
+        return slice(first, max(first, min(self.size[0], reach.stop)))
+
 
 @functools.lru_cache(maxsize=256)
 def slabs(geometry):
@@ -107,13 +112,13 @@ def contiguous(x):
 
 def lower(x, geometry, rows):
     """x (R, C, *rest, N) → what these rows of output meet, with the windows written out but for the rows: (reach, kernel', C, out' · N)."""
-    rest, reach, (R, C), N = geometry.rest, geometry.reach(rows), x.shape[:2], x.shape[-1]
-    first = max(0, reach.start)
-    last = max(first, min(R, reach.stop))
-    if rest.is_whole and (first, last) == (reach.start, reach.stop):
-        return x[reach].reshape((last - first, 1, C, math.prod(rest.out) * N))
+    rest, reach, C, N = geometry.rest, geometry.reach(rows), x.shape[1], x.shape[-1]
+    found = geometry.inside(reach)
+    count = found.stop - found.start
+    if rest.is_whole and found == reach:
+        return x[reach].reshape((count, 1, C, math.prod(rest.out) * N))
     lowered = np.empty((reach.stop - reach.start, math.prod(rest.kernel), C, *rest.out, N), x.dtype, like=x)
-    inside = slice(first - reach.start, last - reach.start)
+    inside = slice(found.start - reach.start, found.stop - reach.start)
     lowered[: inside.start], lowered[inside.stop :] = 0, 0
 
     def copy(rows):
@@ -125,9 +130,9 @@ def lower(x, geometry, rows):
             for axis, o in enumerate(slab[0], start=2):
                 before = (slice(None),) * axis
                 part[*before, : o.start], part[*before, o.stop :] = 0, 0
-            part[:, :, *slab[0]] = x[first:last][rows][:, :, *slab[1]]
+            part[:, :, *slab[0]] = x[found][rows][:, :, *slab[1]]
 
-    threads.in_slices(copy, last - first, lowered.size)
+    threads.in_slices(copy, count, lowered.size)
     return lowered.reshape((*lowered.shape[:3], math.prod(rest.out) * N))
 
 
@@ -166,14 +171,13 @@ def blocks(geometry, channels, batch):
 
 def all_columns(x, geometry):
     """Columns of x (R, C, *rest, N), a part at a time: yields (rows of the output, their columns, which of them, without those that are 0)."""
-    (R, C), M = x.shape[:2], math.prod(geometry.out[1:]) * x.shape[-1]
+    C, M = x.shape[1], math.prod(geometry.out[1:]) * x.shape[-1]
     if geometry.rest.is_whole and geometry.by_single_rows(x.shape[-1]):  # nothing to copy
         for row in range(geometry.out[0]):
             reach = geometry.reach(slice(row, row + 1))
-            first = min(max(0, reach.start), R)
-            last = max(first, min(R, reach.stop))
-            met = x[first:last].reshape((1, (last - first) * C, M))
-            yield slice(row, row + 1), met, slice((first - reach.start) * C, (last - reach.start) * C)
+            found = geometry.inside(reach)
+            met = x[found].reshape((1, (found.stop - found.start) * C, M))
+            yield slice(row, row + 1), met, slice((found.start - reach.start) * C, (found.stop - reach.start) * C)
         return
     for block, parts in blocks(geometry, C, x.shape[-1]):
         lowered = lower(x, geometry, block)

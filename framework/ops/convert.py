@@ -81,17 +81,17 @@ for _name, _dtype in {
     _define(_name, _dtype)
 
 
-_TYPES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
-    "uint8": "Byte", "bool": "Bool",
-}  # fmt: skip
+TYPED = dict(
+    FloatTensor="float32", DoubleTensor="float64", HalfTensor="float16", LongTensor="int64", IntTensor="int32", ShortTensor="int16",
+    CharTensor="int8", ByteTensor="uint8", BoolTensor="bool",
+)  # fmt: skip
 
 
 @method("type")
 def _type(self, dtype=None, non_blocking=False):
     """Without a dtype the name of this tensor's type, "torch.FloatTensor"; else to(dtype), a dtype or such a name."""
     where = "torch.cuda" if self.is_cuda else "torch"
-    names = {f"{where}.{name}Tensor": np.dtype(dtype) for dtype, name in _TYPES.items()}
+    names = {f"{where}.{name}": np.dtype(dtype) for name, dtype in TYPED.items()}
     if dtype is None:
         return next(name for name, dtype in names.items() if dtype == self.array.dtype)
     if isinstance(dtype, str):

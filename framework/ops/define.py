@@ -21,6 +21,7 @@ import inspect
 import numpy as np
 
 from .. import backend
+from ..arguments import refusal
 from ..autograd import Node, grad_mode, pick
 from ..tensor import NUMPY_FUNCTIONS, Tensor, grad, ndarray
 
@@ -82,10 +83,8 @@ def _names(function):
     return tuple(inspect.signature(function).parameters)
 
 
-def _not_a_tensor(name, value):
-    return TypeError(
-        f"{name}: argument 'input' (position 1) must be Tensor, not {type(value).__name__}; framework.tensor(...) makes one"
-    )
+def bools_refused(name, instead=""):
+    return NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int(){instead}")
 
 
 # --- one input --------------------------------------------------------------------------------------------------------
@@ -124,10 +123,10 @@ def unary(name, forward, vjp, keeps=""):
         try:
             x = input.array
         except AttributeError:
-            raise _not_a_tensor(name, input) from None
+            raise refusal(name, "input", 1, input) from None
         if x.dtype.kind != "f" and x.dtype.kind not in keeps:
             if keeps:
-                raise NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int()")
+                raise bools_refused(name)
             x = x.astype(backend.get_default_dtype())
         try:
             y = op.forward(x)
@@ -203,7 +202,7 @@ def _operand(op, value, other):
         value = value.item()
     if value.__class__ in _NUMBERS:
         if not op.bools and (value.__class__ is bool or other.dtype.kind == "b"):
-            raise _bools_refused(op)
+            raise bools_refused(op.name, ", or use ~ and ^")
         if value.__class__ is int:
             return backend.wrapped(op.name, value, backend.get_default_dtype() if op.floats_only else other.dtype)
         if value.__class__ is float and other.dtype.kind != "f":  # beside integers: the default floating dtype
@@ -212,12 +211,6 @@ def _operand(op, value, other):
     if isinstance(value, ndarray) or hasattr(value, "__array_function__"):
         return value
     raise TypeError(f"{op.name}: expected Tensors or numbers, got {type(value).__name__}")
-
-
-def _bools_refused(op):
-    return NotImplementedError(
-        f"{op.name}: not defined for bool; convert the tensor first, as with int(), or use ~ and ^"
-    )
 
 
 def binary(name, forward, vjp_a, vjp_b, floats_only=False, bools=True):
@@ -237,7 +230,7 @@ def binary(name, forward, vjp_a, vjp_b, floats_only=False, bools=True):
             needs_a = input.needs_grad
         except AttributeError:
             if not isinstance(other, Tensor):
-                raise _not_a_tensor(name, input) from None
+                raise refusal(name, "input", 1, input) from None
             a = input = _operand(op, input, other.array)
             needs_a = False
         try:
@@ -248,7 +241,7 @@ def binary(name, forward, vjp_a, vjp_b, floats_only=False, bools=True):
             needs_b = False
         if a.__class__ not in _NUMBERS and b.__class__ not in _NUMBERS and a.dtype is not b.dtype:
             if not bools and "b" in (a.dtype.kind, b.dtype.kind):
-                raise _bools_refused(op)
+                raise bools_refused(op.name, ", or use ~ and ^")
             x, z = backend.promote(a, b)
         else:
             x, z = a, b
@@ -480,12 +473,12 @@ def plain(name, forward):
         if len(arrays) == 2:
             tensor = next((x for x in arrays if hasattr(x, "dtype")), None)
             if tensor is None:
-                raise _not_a_tensor(name, inputs[0])
+                raise refusal(name, "input", 1, inputs[0])
             arrays = [_operand(op, x, tensor) for x in arrays]
             if all(hasattr(x, "dtype") for x in arrays):
                 arrays = backend.promote(*arrays)
         elif not isinstance(inputs[0], Tensor):
-            raise _not_a_tensor(name, inputs[0])
+            raise refusal(name, "input", 1, inputs[0])
         try:
             return Tensor(op.forward(*arrays))
         except (ValueError, TypeError) as error:

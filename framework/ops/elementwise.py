@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend, threads
 from ..tensor import Tensor, implements, method
 from . import special
-from .define import binary, broadcast_shape, in_place, op, plain, unary
+from .define import binary, bools_refused, broadcast_shape, in_place, op, plain, unary
 
 __all__ = [
     "abs", "neg", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos",
@@ -83,12 +83,15 @@ def _rounded(function, x):
     return function(x) if x.dtype.kind == "f" else x.copy()
 
 
+SMALL = 1 << 14  # elements, up to which that costs more than it gains
+
+
 def _relu(x):
     """max(x, 0); against an array of zeros, as NumPy takes twice as long for an array and a number as for two arrays."""
-    if x.ndim < 2 or x.__class__ is not np.ndarray or x.dtype.kind != "f":
+    if x.size < SMALL or x.ndim < 2 or x.__class__ is not np.ndarray or x.dtype.kind != "f":
         return np.maximum(x, 0)
-    y, outermost = np.empty_like(x), max(range(x.ndim), key=lambda axis: x.strides[axis] if x.shape[axis] > 1 else 0)
-    zeros = np.zeros_like(x[(slice(None),) * outermost + (slice(0, 1),)])
+    y = np.empty_like(x)
+    zeros = np.zeros_like(y[(slice(None),) * threads.outermost(y) + (slice(0, 1),)])
     threads.elementwise(lambda x, y: np.maximum(x, zeros, out=y), x, y)
     return y
 
@@ -378,7 +381,7 @@ def _clamp_by_tensors(input, min, max):
         alike = where(input < min, min, where(input > max, max, input))
         y = where(eq(min, max), alike, minimum(maximum(input, min), max))
     if y.array.dtype.kind == "b":
-        raise NotImplementedError("clamp: not defined for bool; convert the tensor first, as with int()")
+        raise bools_refused("clamp")
     return y
 
 

@@ -1,6 +1,7 @@
 """More of linear algebra: products over chosen dimensions, traces and determinants, and matrices taken apart."""
 
 import collections
+import math
 
 import numpy as np
 
@@ -32,9 +33,7 @@ def tensordot(a, b, dims=2):
         )
     rest_a, rest_b = ([i for i in range(x.ndim) if i not in d] for x, d in ((a, of_a), (b, of_b)))
     shape = [a.shape[i] for i in rest_a] + [b.shape[i] for i in rest_b]
-    count = int(np.prod(sizes[0], dtype=np.int64))
-    rows = int(np.prod([a.shape[i] for i in rest_a], dtype=np.int64))
-    columns = int(np.prod([b.shape[i] for i in rest_b], dtype=np.int64))
+    count, rows, columns = math.prod(sizes[0]), math.prod(shape[: len(rest_a)]), math.prod(shape[len(rest_a) :])
     left = a.permute(*rest_a, *of_a).reshape(rows, count)
     return (left @ b.permute(*of_b, *rest_b).reshape(count, columns)).reshape(shape)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..tensor import Tensor, method
-from .define import op
+from .define import bools_refused, op
 from .dims import dim_of, dims_of
 from .elementwise import maximum, minimum
 from .shape import cat
@@ -236,7 +236,7 @@ _amin = op("amin", lambda x, *, dim, keepdim: x.min(axis=dim, keepdims=keepdim),
 
 def _refuse_bool(name, input):
     if input.array.dtype.kind == "b":
-        raise NotImplementedError(f"{name}: not defined for bool; convert the tensor first, as with int()")
+        raise bools_refused(name)
 
 
 def _refuse_empty(name, input, dim):
@@ -310,8 +310,8 @@ def _taken(input, index, dim):
     return _take(input, index=index, dim=dim, shape=input.array.shape)
 
 
-def _extreme_at(name, function, whole, result, input, dim, keepdim):
-    """The extremum along dim with its index; the gradient goes to that element alone."""
+def _extreme_at(name, function, result, input, dim, keepdim):
+    """The element along dim whose index function(array, axis) gives, with that index; the gradient goes to that element alone."""
     if not input.array.ndim:
         dim_of(name, dim, 0)
         return result(input.clone(), _first(input))
@@ -342,7 +342,7 @@ def _extremum(name, function, whole, of_two, result, input, dim, keepdim, other,
         return of_two(input, other)
     dim, keepdim = axis if dim is None else dim, keepdim if keepdims is None else keepdims
     if dim is not None:
-        return _extreme_at(name, function, whole, result, input, dim, keepdim)
+        return _extreme_at(name, function, result, input, dim, keepdim)
     _refuse_empty(name, input, None)
     return whole(input, dim=None, keepdim=False)
 

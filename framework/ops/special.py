@@ -15,22 +15,21 @@ def erf(x):
     """The error function: exact in float64, `fast_erf` in float32 on the CPU; CuPy has its own."""
     if x.__class__ is np.ndarray and x.dtype == np.float32:
         return fast_erf(x)
-    if type(x).__module__.startswith("cupy"):
-        from cupyx.scipy import special
-
-        return special.erf(x)
-    from scipy import special  # here, as it takes longer to import than the whole engine
-
-    return special.erf(x).astype(x.dtype, copy=False)
+    return _special(x).erf(x).astype(x.dtype, copy=False)
 
 
 def erfc(x):
     """1 − erf(x), without the loss of digits where erf is near 1."""
+    return _special(x).erfc(x).astype(x.dtype, copy=False)
+
+
+def _special(x):
+    """scipy.special, or CuPy's for its arrays."""
     if type(x).__module__.startswith("cupy"):
         from cupyx.scipy import special
     else:
-        from scipy import special
-    return special.erfc(x).astype(x.dtype, copy=False)
+        from scipy import special  # here, as it takes longer to import than the whole engine
+    return special
 
 
 # erf(x) = tanh(x + x q(x²)): q is smooth, and the tails come from tanh. The coefficients make the largest error on [0, 4] as small as

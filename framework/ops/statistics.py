@@ -9,7 +9,7 @@ from ..tensor import Tensor, method
 from .define import op
 from .dims import dim_of, dims_of
 from .elementwise import isnan, where
-from .reduce import _extreme_gradient, _first, _floating, _refuse_bool, _refuse_empty, _taken, mean, std, sum, var
+from .reduce import _extreme_at, _extreme_gradient, _floating, _refuse_bool, mean, std, sum, var
 
 __all__ = ["var_mean", "std_mean", "cumprod", "median", "count_nonzero", "unique", "nansum", "nanmean"]
 
@@ -61,12 +61,12 @@ def cumprod(input, dim, *, dtype=None):
 median_with_indices = collections.namedtuple("median", ["values", "indices"])
 
 
-def _middle(x, dim):
-    """The index of the median along dim: the lower of the two middle ones, or the first NaN."""
-    index = np.argsort(x, axis=dim, kind="stable").take([(x.shape[dim] - 1) // 2], axis=dim)
+def _middle(x, axis):
+    """The index of the median along an axis: the lower of the two middle ones, or the first NaN."""
+    index = np.argsort(x, axis=axis, kind="stable").take((x.shape[axis] - 1) // 2, axis=axis)
     if x.dtype.kind == "f":
         nan = np.isnan(x)
-        index = np.where(nan.any(axis=dim, keepdims=True), nan.argmax(axis=dim, keepdims=True), index)
+        index = np.where(nan.any(axis=axis), nan.argmax(axis=axis), index)
     return index
 
 
@@ -86,15 +86,7 @@ def median(input, dim=None, keepdim=False):
             if input.array.size
             else Tensor(np.full_like(input.array, math.nan, shape=()))
         )
-    dim = dim_of("median", dim, input.array.ndim)
-    if not input.array.ndim:
-        return median_with_indices(input.clone(), _first(input))
-    _refuse_empty("median", input, (dim,))
-    index = _middle(input.array, dim)
-    values = _taken(input, index, dim)
-    if keepdim:
-        return median_with_indices(values, Tensor(index))
-    return median_with_indices(values.squeeze(dim), Tensor(index.squeeze(dim)))
+    return _extreme_at("median", _middle, median_with_indices, input, dim, keepdim)
 
 
 # --- counting, NaN left out -------------------------------------------------------------------------------------------

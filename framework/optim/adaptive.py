@@ -4,7 +4,7 @@ import numpy as np
 
 from ..backend import array_module
 from ..tensor import Tensor
-from .optimizer import Optimizer, count_step, zeros_like
+from .optimizer import Optimizer, count_step, descent, follow, zeros_like
 
 
 class _Adaptive(Optimizer):
@@ -25,19 +25,11 @@ class _Adaptive(Optimizer):
         if not state:
             state["step"] = Tensor(np.zeros((), np.float32))
             state |= {name: zeros_like(param) for name in self.averages}
-        g = -grad if group["maximize"] else grad
-        if weight_decay := group["weight_decay"]:
-            if group.get("decoupled_weight_decay"):
-                param *= 1 - group["lr"] * weight_decay
-            else:
-                g = g + param * weight_decay
-        return count_step(state), g
-
-
-def _follow(average, value, beta):
-    """average ← β · average + (1 − β) · value, in place."""
-    average *= beta
-    average += value * (1 - beta)
+        l2 = group["weight_decay"]
+        if l2 and group.get("decoupled_weight_decay"):
+            param *= 1 - group["lr"] * l2
+            l2 = 0
+        return count_step(state), descent(array_module(param), param, grad, l2, group["maximize"])
 
 
 class Adamax(_Adaptive):
@@ -58,7 +50,7 @@ class Adamax(_Adaptive):
         step, g = self.begin(param, grad, state, group)
         xp, (beta1, beta2) = array_module(param), group["betas"]
         m, u = state["exp_avg"].array, state["exp_inf"].array
-        _follow(m, g, beta1)
+        follow(m, g, beta1)
         u[...] = xp.maximum(u * beta2, xp.absolute(g) + group["eps"])
         param -= m / u * (group["lr"] / (1 - beta1**step))
 
@@ -91,8 +83,8 @@ class NAdam(_Adaptive):
         product = state["mu_product"].array
         product *= mu
         m, v = state["exp_avg"].array, state["exp_avg_sq"].array
-        _follow(m, g, beta1)
-        _follow(v, g * g, beta2)
+        follow(m, g, beta1)
+        follow(v, g * g, beta2)
         root = xp.sqrt(v / (1 - beta2**step)) + group["eps"]
         so_far = product.item()
         param -= g / root * (group["lr"] * (1 - mu) / (1 - so_far))
@@ -118,8 +110,8 @@ class RAdam(_Adaptive):
         step, g = self.begin(param, grad, state, group)
         xp, (beta1, beta2) = array_module(param), group["betas"]
         m, v = state["exp_avg"].array, state["exp_avg_sq"].array
-        _follow(m, g, beta1)
-        _follow(v, g * g, beta2)
+        follow(m, g, beta1)
+        follow(v, g * g, beta2)
         unbiased = 1 - beta2**step
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * step * beta2**step / unbiased  # of the moving average of g²
@@ -146,7 +138,7 @@ class Adadelta(_Adaptive):
         _, g = self.begin(param, grad, state, group)
         xp, rho, eps = array_module(param), group["rho"], group["eps"]
         v, u = state["square_avg"].array, state["acc_delta"].array
-        _follow(v, g * g, rho)
+        follow(v, g * g, rho)
         change = xp.sqrt(u + eps) / xp.sqrt(v + eps) * g
-        _follow(u, change * change, rho)
+        follow(u, change * change, rho)
         param -= change * group["lr"]

@@ -3,7 +3,7 @@
 import math
 import types
 
-from .schedule import LRScheduler, _check_optimizer, _per_group
+from .schedule import LRScheduler, _check_optimizer, _per_group, _set_momentum
 
 
 class ConstantLR(LRScheduler):
@@ -79,16 +79,10 @@ class CyclicLR(LRScheduler):
             for i, group in enumerate(optimizer.param_groups):
                 group["lr"] = base_lrs[i]
                 if cycle_momentum:
-                    self._set_momentum(group, self.max_momentums[i])
+                    _set_momentum(group, self.max_momentums[i], self.use_beta1)
                     group["max_momentum"], group["base_momentum"] = self.max_momentums[i], self.base_momentums[i]
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
-
-    def _set_momentum(self, group, value):
-        if self.use_beta1:
-            group["betas"] = (value, *group["betas"][1:])
-        else:
-            group["momentum"] = value
 
     def scale_fn(self, x):
         """The factor on the height of a cycle."""
@@ -105,7 +99,7 @@ class CyclicLR(LRScheduler):
             for group, low, high in zip(
                 self.optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True
             ):
-                self._set_momentum(group, high - (high - low) * height * factor)
+                _set_momentum(group, high - (high - low) * height * factor, self.use_beta1)
         return [low + (high - low) * height * factor for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
 
     def state_dict(self):

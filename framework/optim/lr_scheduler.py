@@ -12,7 +12,7 @@ from collections import Counter
 
 from ..absent import refuse_missing
 from .cyclic import ConstantLR, CyclicLR, PolynomialLR
-from .schedule import LRScheduler, _check_optimizer, _per_group
+from .schedule import LRScheduler, _check_optimizer, _per_group, _set_momentum
 
 __all__ = [
     "ChainedScheduler",
@@ -282,14 +282,8 @@ class OneCycleLR(LRScheduler):
             if last_epoch == -1:
                 for group, lowest, highest in zip(optimizer.param_groups, base_momenta, max_momenta):
                     group["max_momentum"], group["base_momentum"] = highest, lowest
-                    self._set_momentum(group, highest)
+                    _set_momentum(group, highest, self.use_beta1)
         super().__init__(optimizer, last_epoch)
-
-    def _set_momentum(self, group, momentum):
-        if self.use_beta1:
-            group["betas"] = (momentum, *group["betas"][1:])
-        else:
-            group["momentum"] = momentum
 
     def _anneal(self, start, end, fraction):
         if self._anneal_func_type == "cos":
@@ -312,7 +306,7 @@ class OneCycleLR(LRScheduler):
             lrs.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], fraction))
             if self.cycle_momentum:
                 momentum = self._anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], fraction)
-                self._set_momentum(group, momentum)
+                _set_momentum(group, momentum, self.use_beta1)
         return lrs
 
 
@@ -336,7 +330,22 @@ class NoamLR(LRScheduler):
         return [base_lr * scale for base_lr in self.base_lrs]
 
 
-class SequentialLR(LRScheduler):
+class _OfSchedulers(LRScheduler):
+    """A schedule made of others, self._schedulers, whose states are in its own."""
+
+    def state_dict(self):
+        state = super().state_dict()
+        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
+        return state
+
+    def load_state_dict(self, state_dict):
+        self._check_state(state_dict)
+        for scheduler, saved in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            scheduler.load_state_dict(saved)
+        self.__dict__.update((key, value) for key, value in state_dict.items() if key != "_schedulers")
+
+
+class SequentialLR(_OfSchedulers):
     """Several schedules one after the other: schedulers[i + 1] takes over at milestones[i] and begins at its own epoch 0.
 
     Raises ValueError where the milestones are not one fewer than the schedulers, or one is of another optimizer.
@@ -382,19 +391,8 @@ class SequentialLR(LRScheduler):
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
 
-    def state_dict(self):
-        state = super().state_dict()
-        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
-        return state
 
-    def load_state_dict(self, state_dict):
-        self._check_state(state_dict)
-        for scheduler, saved in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(saved)
-        self.__dict__.update((key, value) for key, value in state_dict.items() if key != "_schedulers")
-
-
-class ChainedScheduler(LRScheduler):
+class ChainedScheduler(_OfSchedulers):
     """Several schedules at once: a step of it is a step of each."""
 
     def __init__(self, schedulers, optimizer=None):
@@ -416,16 +414,6 @@ class ChainedScheduler(LRScheduler):
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self._lrs()
-
-    def state_dict(self):
-        state = {key: value for key, value in self.__dict__.items() if key != "optimizer"}
-        return state | {"_schedulers": [scheduler.state_dict() for scheduler in self._schedulers]}
-
-    def load_state_dict(self, state_dict):
-        self._check_state(state_dict)
-        for scheduler, saved in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(saved)
-        self.__dict__.update((key, value) for key, value in state_dict.items() if key != "_schedulers")
 
 
 class ReduceLROnPlateau(LRScheduler):

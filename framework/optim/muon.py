@@ -2,7 +2,7 @@
 
 import math
 
-from .optimizer import Optimizer, zeros_like
+from .optimizer import Optimizer, follow, zeros_like
 
 
 def orthogonal(g, coefficients, steps, eps):
@@ -54,8 +54,7 @@ class Muon(Optimizer):
         if not state:
             state["momentum_buffer"] = zeros_like(param)
         m, momentum = state["momentum_buffer"].array, group["momentum"]
-        m *= momentum
-        m += (1 - momentum) * grad
+        follow(m, grad, momentum)
         ahead = momentum * m + (1 - momentum) * grad if group["nesterov"] else m
         step = orthogonal(ahead, group["ns_coefficients"], group["ns_steps"], group["eps"])
         scale = _SCALES[group["adjust_lr_fn"] or "original"](*param.shape)

@@ -14,9 +14,7 @@ from ..backend import array_module, to_device
 from ..tensor import Tensor
 from ..threads import at_once, shares
 
-BLOCK_BYTES = (
-    1 << 18
-)  # a block of the parameter, its gradient, two moments and a temporary fit a core's 2 MB cache together
+BLOCK_BYTES = 1 << 19  # longer blocks leave the cache; shorter ones make threads wait for each other
 
 
 class Optimizer:
@@ -32,7 +30,7 @@ class Optimizer:
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
-        self._scratch, self._factors = {}, {}  # temporaries; what an update rule computes once a step
+        self._scratch = {}  # temporaries
         self._opt_called = False  # read by the schedulers: has step() run yet?
         if isinstance(params, Tensor):
             raise TypeError(
@@ -123,7 +121,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        work, self._factors = [], {}
+        work = []
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:
@@ -134,22 +132,23 @@ class Optimizer:
                         )
                     work.append((array, grad, self.state[param], group))
                     param.cell()[0] += 1  # its version: a write in place
-        n = (
-            shares(8 * sum([array.size for array, *_ in work]))
-            if all(array.__class__ is np.ndarray for array, *_ in work)
-            else 1
-        )
-        if n > 1:
-            work.sort(key=lambda item: -item[0].size)  # so that each thread gets about as much
         with np.errstate(all="ignore"):  # a diverging run goes to inf and nan silently, as in PyTorch
-            at_once(self._update_all, [work[k::n] for k in range(n)])
+            at_once(self._update_all, self.share_out(work))
         self._opt_called = True
         return loss
 
-    def _update_all(self, work):
+    def share_out(self, work):
+        """What each thread calls `update` with, a list of arguments a thread: here (param, grad, state, group) of each parameter."""
+        if not all(array.__class__ is np.ndarray for array, *_ in work):
+            return [work]
+        n = shares(8 * sum([array.size for array, *_ in work]))
+        work.sort(key=lambda arguments: -arguments[0].size)  # so that each thread gets about as much
+        return [work[k::n] for k in range(n)]
+
+    def _update_all(self, calls):
         with no_grad():
-            for item in work:
-                self.update(*item)
+            for arguments in calls:
+                self.update(*arguments)
 
     def update(self, param, grad, state, group):
         """Change the array `param` in place, given its gradient's array, its own state (a dict) and its group's options.
@@ -179,15 +178,15 @@ class Optimizer:
 
     def _temporaries(self, xp, dtype, shape):
         """Two of this shape for this thread, cut from the same memory for all shapes."""
-        key = threading.get_ident(), xp.__name__, dtype.char, shape
-        pair = self._scratch.get(key)
+        mine = self._scratch.setdefault((threading.get_ident(), xp.__name__, dtype.char), {})
+        pair = mine.get(shape)
         if pair is None:
-            size, whole = math.prod(shape), key[:3]
-            memory = self._scratch.get(whole)
+            size = math.prod(shape)
+            memory = mine.get("memory")
             if memory is None or memory[0].size < size:
-                self._scratch = {known: pair for known, pair in self._scratch.items() if known[:3] != whole}
-                memory = self._scratch[whole] = (xp.empty(size, dtype), xp.empty(size, dtype))
-            pair = self._scratch[key] = tuple([array[:size].reshape(shape) for array in memory])
+                mine.clear()
+                memory = mine["memory"] = (xp.empty(size, dtype), xp.empty(size, dtype))
+            pair = mine[shape] = tuple([array[:size].reshape(shape) for array in memory])
         return pair
 
     def zero_grad(self, set_to_none=True):
@@ -269,9 +268,15 @@ def zeros_like(array):
     return Tensor(array_module(array).zeros_like(array))
 
 
-def descent(xp, param, grad, weight_decay, maximize, out):
-    """± g + λ θ, the gradient of what is to shrink: `grad` itself where nothing is to be done, else computed into `out`."""
+def follow(average, value, beta):
+    """average ← β · average + (1 − β) · value, in place."""
+    average *= beta
+    average += value * (1 - beta)
+
+
+def descent(xp, param, grad, weight_decay, maximize, out=None):
+    """± g + λ θ, the gradient of what is to shrink: `grad` itself where nothing is to be done, else computed into `out`, if given."""
     if weight_decay:
-        xp.multiply(param, weight_decay, out=out)
-        return xp.subtract(out, grad, out=out) if maximize else xp.add(out, grad, out=out)
+        decay = xp.multiply(param, weight_decay, out=out)
+        return xp.subtract(decay, grad, out=out) if maximize else xp.add(decay, grad, out=out)
     return xp.negative(grad, out=out) if maximize else grad

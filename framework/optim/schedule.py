@@ -20,6 +20,14 @@ def _per_group(name, option, value, optimizer):
     return list(value)
 
 
+def _set_momentum(group, value, use_beta1):
+    """Give a group this momentum, or first beta."""
+    if use_beta1:
+        group["betas"] = (value, *group["betas"][1:])
+    else:
+        group["momentum"] = value
+
+
 class LRScheduler:
     """Base class: a subclass defines `get_lr()`, the rates for `self.last_epoch`, and may define `_get_closed_form_lr()`.
 

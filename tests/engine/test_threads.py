@@ -1,6 +1,7 @@
 """Threads: the same bits whatever their number, errors that come back, processes that are forked."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ import pytest
 import framework
 from framework import Tensor, nn, optim, threads
 from framework.nn import functional as F
+from framework.ops import elementwise
 
 
 @pytest.fixture
 def sharing(monkeypatch):
     """Small work is shared too; afterwards one thread again."""
     monkeypatch.setattr(threads, "SHARE", 8)
+    monkeypatch.setattr(elementwise, "SMALL", 0)
     yield
     framework.set_num_threads(1)
 
@@ -66,6 +69,12 @@ def test_training_gives_the_same_bits_with_any_number_of_threads(sharing, optimi
             np.testing.assert_array_equal(ours, theirs)
 
 
+def test_relu_of_rows_that_run_backwards_in_memory(sharing):
+    framework.set_num_threads(2)
+    x = np.random.default_rng(0).standard_normal((40, 30))
+    np.testing.assert_array_equal(F.relu(Tensor(x[::-1])).array, np.maximum(x[::-1], 0))
+
+
 def test_all_parts_are_done_and_an_error_in_one_comes_back(sharing):
     framework.set_num_threads(4)
     done = []
@@ -99,6 +108,24 @@ def test_a_diverging_run_is_silent_on_every_thread(sharing, recwarn):
         w.grad = Tensor(np.full(50, -3e38, np.float32))
     optim.SGD(weights, lr=10.0).step()
     assert all(np.isinf(w.array).all() for w in weights) and not recwarn.list
+
+
+def test_threads_that_update_parameters_keep_their_temporaries_apart(sharing):
+    framework.set_num_threads(4)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(30):
+            weights = [nn.Parameter(framework.zeros(size)) for size in range(2, 400)]
+            update = optim.SGD(weights, lr=0.5)
+            for some in (weights[:200], weights):  # at the second step larger ones than a thread has memory for
+                for w in some:
+                    w.grad = framework.ones_like(w)
+                update.step()
+            assert all((w.array == -1).all() for w in weights[:200])
+            assert all((w.array == -0.5).all() for w in weights[200:])
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

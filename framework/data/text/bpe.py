@@ -39,6 +39,13 @@ def byte_characters():
     return {**{byte: chr(byte) for byte in printable}, **{byte: chr(256 + i) for i, byte in enumerate(others)}}
 
 
+def check_pairs(file, merges):
+    """ValueError where one of the merges that a file holds is no pair."""
+    wrong = [pair for pair in merges if len(pair) != 2]
+    if wrong:
+        raise ValueError(f"{file}: expected two tokens a line, found {' '.join(wrong[0])!r}")
+
+
 class BPETokenizer:
     """GPT-2's tokeniser.
 
@@ -67,9 +74,7 @@ class BPETokenizer:
         with open(merges_file, encoding="utf-8") as file:
             lines = file.read().split("\n")
         merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-        wrong = [pair for pair in merges if len(pair) != 2]
-        if wrong:
-            raise ValueError(f"{merges_file}: expected two tokens a line, found {' '.join(wrong[0])!r}")
+        check_pairs(merges_file, merges)
         return cls(vocab, merges, special_tokens)
 
     def save(self, vocab_file, merges_file):

@@ -6,7 +6,7 @@ import gzip
 import re
 import unicodedata
 
-from .bpe import SPACE, BPETokenizer, byte_characters, ranges
+from .bpe import SPACE, BPETokenizer, byte_characters, check_pairs, ranges
 from .merging import learn_merges
 
 START_OF_TEXT, END_OF_TEXT = "<|startoftext|>", "<|endoftext|>"
@@ -44,9 +44,7 @@ class CLIPTokenizer(BPETokenizer):
         """From the file that came with CLIP, bpe_simple_vocab_16e6.txt.gz, of whose merges the first 48,894 are used."""
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             merges = [tuple(line.split()) for line in lines.read().split("\n")[1 : VOCAB_SIZE - 512 - 2 + 1]]
-        wrong = [pair for pair in merges if len(pair) != 2]
-        if wrong:
-            raise ValueError(f"{file}: expected two tokens a line, found {' '.join(wrong[0])!r}")
+        check_pairs(file, merges)
         return cls.of_merges(merges)
 
     @classmethod
