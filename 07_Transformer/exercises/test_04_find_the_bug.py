@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dlfs.grading import expect
+from dlfs.grading import expect, expect_same
 
 
 def random_model(seed, V=3):
@@ -41,10 +41,7 @@ def test_the_extensions(exercise):
         ((s + model([t])[n], [t, n]) for s, t in ((-1.0, 1), (-0.5, 2)) for n in range(3)), reverse=True
     )
     usually = "log P of a text is a SUM over its tokens; the likeliest of all come first, whichever beginning they have"
-    assert [text for _, text in got] == [text for _, text in expected], (
-        f"called    extended([(−1, [1]), (−.5, [2])], model)\ngot       {[t for _, t in got]}\n"
-        f"expected  {[t for _, t in expected]}\nusually   {usually}"
-    )
+    expect_same([t for _, t in got], [t for _, t in expected], "the texts of extended([(−1, [1]), (−.5, [2])], model)", usually)
     expect([s for s, _ in got], [s for s, _ in expected], "the sums in extended([(−1, [1]), (−.5, [2])], model)", usually)
 
 
@@ -55,10 +52,8 @@ def test_with_a_beam_that_holds_everything(exercise, alpha):
         tokens, score = best_of_all(model, alpha, 4)
         got, its = exercise.beam_search(model, beam=200, alpha=alpha, longest=4)
         called = f"beam_search(model {seed}, beam=200, alpha={alpha}, longest=4)"
-        assert list(got) == tokens, (
-            f"called    {called}\ngot       {list(got)}, of score {its:.4f}\nexpected  {tokens}, of score {score:.4f}\n"
-            "usually   texts that have ended are compared by log P / lp(their own length), all of them, whenever they ended"
-        )
+        usually = "texts that have ended are compared by log P / lp(their own length), all of them, whenever they ended"
+        expect_same(list(got), tokens, called, usually)
         expect(its, score, f"the score of {called}", "the score is log P / lp(n), END counted in n")
 
 
@@ -74,10 +69,8 @@ def test_a_narrow_beam(exercise, beam):
             sums = [(s, t) for s, t in every if t[-1] != 0][:beam]
         if not finished:
             continue
-        score, tokens = max(finished)
+        _, tokens = max(finished)
         got, _ = exercise.beam_search(model, beam=beam, alpha=0.6, longest=5)
-        assert list(got) == tokens, (
-            f"called    beam_search(model {seed} of 5 tokens, beam={beam}, alpha=0.6, longest=5)\ngot       {list(got)}\n"
-            f"expected  {tokens}, of score {score:.4f}\n"
-            "usually   beginnings are pruned by log P, and what has ended takes no place in the beam"
-        )
+        called = f"beam_search(model {seed} of 5 tokens, beam={beam}, alpha=0.6, longest=5)"
+        usually = "beginnings are pruned by log P, and what has ended takes no place in the beam"
+        expect_same(list(got), tokens, called, usually)
