@@ -4,7 +4,9 @@ import framework as torch
 import framework.nn as nn
 from dlfs.grading import expect
 
-LAID_OUT = "the weight is (out, channels · size · size), channel by channel and row by row: reshape it, transpose nothing"
+LAID_OUT = (
+    "the weight is (out, channels · size · size), channel by channel and row by row: reshape it, transpose nothing"
+)
 
 
 def net():
@@ -35,7 +37,13 @@ def test_a_linear_layer_as_a_convolution(exercise):
         f"on maps (4, 2, 3, 3) it gives {tuple(got.shape)}, expected (4, 5, 1, 1): the kernel is as large as the map, no padding"
     )
     expected = linear(m.flatten(1))
-    expect(got.flatten(1), expected, "to_convolution(Linear(18, 5), channels=2, size=3)(maps (4, 2, 3, 3))", LAID_OUT + "; the bias comes along", 1e-5)  # fmt: skip
+    expect(
+        got.flatten(1),
+        expected,
+        "to_convolution(Linear(18, 5), channels=2, size=3)(maps (4, 2, 3, 3))",
+        LAID_OUT + "; the bias comes along",
+        1e-5,
+    )
 
 
 def test_on_the_training_size_nothing_changes(exercise):
@@ -43,7 +51,13 @@ def test_on_the_training_size_nothing_changes(exercise):
     x = images(2, 3, 8, 8)
     got = exercise.DenseVGG(features, linears, 2)(x)
     usually = "a ReLU between any two of the linear layers, and none after the last"
-    expect(got, plain(features, linears, x), "DenseVGG(…, size=2)(x (2, 3, 8, 8)), against the net as it was", usually, 1e-5)  # fmt: skip
+    expect(
+        got,
+        plain(features, linears, x),
+        "DenseVGG(…, size=2)(x (2, 3, 8, 8)), against the net as it was",
+        usually,
+        1e-5,
+    )
 
 
 def test_on_a_larger_image_it_is_the_mean_over_all_places(exercise):
@@ -53,7 +67,13 @@ def test_on_a_larger_image_it_is_the_mean_over_all_places(exercise):
     windows = [plain(nn.Identity(), linears, maps[:, :, i : i + 2]) for i in range(2)]
     usually = "the classifier runs at every place, with its ReLUs, and the scores are averaged at the very end"
     got = exercise.DenseVGG(features, linears, 2)(x)
-    expect(got, (windows[0] + windows[1]) / 2, "DenseVGG(…, size=2)(x (2, 3, 12, 8)), against both of its windows", usually, 1e-5)  # fmt: skip
+    expect(
+        got,
+        (windows[0] + windows[1]) / 2,
+        "DenseVGG(…, size=2)(x (2, 3, 12, 8)), against both of its windows",
+        usually,
+        1e-5,
+    )
 
 
 def test_what_it_is_made_of(exercise):
@@ -65,7 +85,9 @@ def test_what_it_is_made_of(exercise):
     assert got == expected, (
         f"its classifier's parameters are {got}, expected {expected}: the first kernel is size × size, all others 1 × 1"
     )
-    assert any(name.startswith("features.") for name, _ in model.named_parameters()), "features is a part of it: self.features"  # fmt: skip
+    assert any(name.startswith("features.") for name, _ in model.named_parameters()), (
+        "features is a part of it: self.features"
+    )
     (model(images(1, 3, 8, 8)) ** 2).sum().backward()
     assert all(p.grad is not None for p in model.classifier.parameters()), (
         "no gradient reaches the classifier: its weights are parameters, copied into under no_grad"

@@ -26,14 +26,24 @@ def test_the_influence_is_the_gradient(exercise, k, n):
 
 
 def test_no_layer(exercise):
-    expect(exercise.influence(np.ones(3), 0), [1.0], "influence(kernel (3,), n=0)", "no layer: the output is the pixel, so [1]")
+    expect(
+        exercise.influence(np.ones(3), 0),
+        [1.0],
+        "influence(kernel (3,), n=0)",
+        "no layer: the output is the pixel, so [1]",
+    )
 
 
 def test_the_spread(exercise):
     usually = "|g| / Σ|g| weights the PLACES 0, 1, 2, …: the root of their variance about their mean"
     expect(exercise.spread(np.ones(3)), np.sqrt(2 / 3), "spread([1, 1, 1])", usually)
     expect(exercise.spread(np.array([0.0, 5.0, 0.0, 5.0])), 1.0, "spread([0, 5, 0, 5])", usually)
-    expect(exercise.spread(np.array([1.0, 0.0, -1.0])), 1.0, "spread([1, 0, -1])", "a negative influence counts as much: |g|")
+    expect(
+        exercise.spread(np.array([1.0, 0.0, -1.0])),
+        1.0,
+        "spread([1, 0, -1])",
+        "a negative influence counts as much: |g|",
+    )
 
 
 def test_variances_of_layers_add_up(exercise):
@@ -41,7 +51,12 @@ def test_variances_of_layers_add_up(exercise):
     one = 0.5 - 0.1**2
     got = [exercise.spread(exercise.influence(kernel, n)) for n in (1, 9, 100)]
     expected = [np.sqrt(n * one) for n in (1, 9, 100)]
-    expect(got, expected, "spread(influence([.2 .5 .3], n)) of n = 1, 9, 100", "the spread is the root: variances add, spreads do not")
+    expect(
+        got,
+        expected,
+        "spread(influence([.2 .5 .3], n)) of n = 1, 9, 100",
+        "the spread is the root: variances add, spreads do not",
+    )
 
 
 def test_the_exponent(exercise):

@@ -35,7 +35,10 @@ def test_each_direction_is_an_eigenvector(exercise):
 
 
 def test_the_shifts_have_the_pixels_covariance(exercise):
-    variances, directions = np.array([4.0, 1.0, 0.25]), np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    variances, directions = (
+        np.array([4.0, 1.0, 0.25]),
+        np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0],
+    )
     noise = np.random.default_rng(2).standard_normal((5, 3))
     expected = [sum(n[i] * np.sqrt(variances[i]) * directions[i] for i in range(3)) for n in noise]
     usually = "noise_i times √λ_i, a standard deviation, times row i of directions"
@@ -51,7 +54,19 @@ def test_lighting(exercise):
     expect(images, before, "the images, after lighting", "the images that come in stay as they are")
     added = got - images
     flat = added - added[:, :, :1, :1]
-    expect(flat, np.zeros_like(flat), "what lighting adds, less what it adds at the first pixel", "one shift for an image, the same at all its pixels")
+    expect(
+        flat,
+        np.zeros_like(flat),
+        "what lighting adds, less what it adds at the first pixel",
+        "one shift for an image, the same at all its pixels",
+    )
     moved = added[:, :, 0, 0]
-    usually = "shifts along the principal directions have the covariance of the pixels: direction and √λ belong together"
-    expect(moved.T @ moved / 6, covariance(before), "the covariance of the shifts of lighting(images, noise with covariance I)", usually)
+    usually = (
+        "shifts along the principal directions have the covariance of the pixels: direction and √λ belong together"
+    )
+    expect(
+        moved.T @ moved / 6,
+        covariance(before),
+        "the covariance of the shifts of lighting(images, noise with covariance I)",
+        usually,
+    )

@@ -1,7 +1,5 @@
 """Beam search with a length penalty (Wu et al. 2016), as the Transformer's paper uses it."""
 
-import numpy as np
-
 END = 0
 
 

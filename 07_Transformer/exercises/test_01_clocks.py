@@ -34,4 +34,6 @@ def test_a_step_back_undoes_a_step(exercise):
 def test_the_similarity(exercise, k, d):
     expected = np.dot(encoding(400, d), encoding(400 + k, d))
     usually = "sin a sin b + cos a cos b = cos(a − b), once for each of the d/2 pairs: a sum, not a mean"
-    expect(exercise.similarity(k, d), expected, f"similarity({k}, d={d}), against PE[400] · PE[{400 + k}]", usually, 1e-9)
+    expect(
+        exercise.similarity(k, d), expected, f"similarity({k}, d={d}), against PE[400] · PE[{400 + k}]", usually, 1e-9
+    )

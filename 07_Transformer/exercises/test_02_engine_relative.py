@@ -76,7 +76,13 @@ def test_forward_and_backward(exercise, reach):
     for name, parameter in layer.named_parameters():
         assert parameter.grad is not None, f"no gradient reaches {name}: stay in the engine's tensors"
         usually = "all pairs at one distance use one row, and their gradients add up"
-        expect(parameter.grad, p[name.removesuffix(".weight")].grad, f"the gradient of {name} through {called}", usually, 1e-9)
+        expect(
+            parameter.grad,
+            p[name.removesuffix(".weight")].grad,
+            f"the gradient of {name} through {called}",
+            usually,
+            1e-9,
+        )
 
 
 def test_padding_changes_nothing(exercise):
@@ -84,7 +90,12 @@ def test_padding_changes_nothing(exercise):
     x, keep = batch()
     alone = layer(framework.tensor(x[1:, :3]), framework.tensor(keep[1:, :3]))
     got = layer(framework.tensor(x), framework.tensor(keep))[1:, :3]
-    expect(got, alone, "a text of 3 tokens in a batch with one of 5, against the text alone", "no token looks at padding: the mask is over s, the columns")
+    expect(
+        got,
+        alone,
+        "a text of 3 tokens in a batch with one of 5, against the text alone",
+        "no token looks at padding: the mask is over s, the columns",
+    )
 
 
 def test_a_text_moved_is_the_same_text(exercise):
@@ -94,4 +105,9 @@ def test_a_text_moved_is_the_same_text(exercise):
     keep = np.arange(7)[None].repeat(2, 0) >= 2
     got = layer(framework.tensor(behind), framework.tensor(keep))[:, 2:]
     expected = layer(framework.tensor(x), framework.tensor(np.ones((2, 5), dtype=bool)))
-    expect(got, expected, "a text with two places of padding before it, against the text alone", "only distances count: s − t, never t itself")
+    expect(
+        got,
+        expected,
+        "a text with two places of padding before it, against the text alone",
+        "only distances count: s − t, never t itself",
+    )

@@ -16,7 +16,9 @@ def test_the_weights(exercise):
 def test_large_scores(exercise):
     with np.errstate(all="ignore"):
         got = exercise.weights(np.array([[40.0]]), np.array([[50.0], [49.0]]), 1.0)
-    expect(got, [[1, 0]], "weights([[40]], [[50], [49]], 1)", "exp overflowed: subtract the largest score of the row first")
+    expect(
+        got, [[1, 0]], "weights([[40]], [[50], [49]], 1)", "exp overflowed: subtract the largest score of the row first"
+    )
 
 
 def test_the_entropy(exercise):
@@ -50,4 +52,9 @@ def test_the_experiment(exercise, factor):
         H = np.mean([-(p[p > 0] @ np.log(p[p > 0])) for p in W])
         expected.append((H, np.mean([np.linalg.norm(j) for j in J])))
     usually = "for each d in its turn: draw q (n, d), draw k (n, d), factor scale(d); entropy first"
-    expect(exercise.experiment([4, 100], scale, 20, RNG(5)), expected, f"experiment([4, 100], d → {factor}, n=20, rng)", usually)
+    expect(
+        exercise.experiment([4, 100], scale, 20, RNG(5)),
+        expected,
+        f"experiment([4, 100], d → {factor}, n=20, rng)",
+        usually,
+    )

@@ -22,27 +22,32 @@ def log_p(model, tokens):
 
 def best_of_all(model, alpha, longest, V=3):
     """By trying every text."""
-    texts = [
-        [*middle, 0] for n in range(longest) for middle in itertools.product(range(1, V), repeat=n)
-    ]
+    texts = [[*middle, 0] for n in range(longest) for middle in itertools.product(range(1, V), repeat=n)]
     scores = [log_p(model, text) / ((5 + len(text)) / 6) ** alpha for text in texts]
     return texts[int(np.argmax(scores))], max(scores)
 
 
 def test_the_penalty(exercise):
     usually = "((5 + n) / 6) ** alpha: 1 for one token, 2 ** alpha for seven"
-    expect([exercise.lp(1, 0.6), exercise.lp(7, 0.6), exercise.lp(7, 0)], [1, 2**0.6, 1], "lp(1, .6), lp(7, .6), lp(7, 0)", usually)
+    expect(
+        [exercise.lp(1, 0.6), exercise.lp(7, 0.6), exercise.lp(7, 0)],
+        [1, 2**0.6, 1],
+        "lp(1, .6), lp(7, .6), lp(7, 0)",
+        usually,
+    )
 
 
 def test_the_extensions(exercise):
     model = random_model(1)
     got = exercise.extended([(-1.0, [1]), (-0.5, [2])], model)
-    expected = sorted(
-        ((s + model([t])[n], [t, n]) for s, t in ((-1.0, 1), (-0.5, 2)) for n in range(3)), reverse=True
-    )
+    expected = sorted(((s + model([t])[n], [t, n]) for s, t in ((-1.0, 1), (-0.5, 2)) for n in range(3)), reverse=True)
     usually = "log P of a text is a SUM over its tokens; the likeliest of all come first, whichever beginning they have"
-    expect_same([t for _, t in got], [t for _, t in expected], "the texts of extended([(−1, [1]), (−.5, [2])], model)", usually)
-    expect([s for s, _ in got], [s for s, _ in expected], "the sums in extended([(−1, [1]), (−.5, [2])], model)", usually)
+    expect_same(
+        [t for _, t in got], [t for _, t in expected], "the texts of extended([(−1, [1]), (−.5, [2])], model)", usually
+    )
+    expect(
+        [s for s, _ in got], [s for s, _ in expected], "the sums in extended([(−1, [1]), (−.5, [2])], model)", usually
+    )
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])

@@ -31,7 +31,12 @@ def test_how_many(exercise):
 
 
 def test_places_are_ascending(exercise):
-    expect_same(list(exercise.choose([[0], [1], [2]], [2, 0, 1], 10, 0.3)), [0, 1, 2], "choose([[0], [1], [2]], [2, 0, 1], T=10, share=.3)", "the order is that in which words are tried; the places come back sorted")
+    expect_same(
+        list(exercise.choose([[0], [1], [2]], [2, 0, 1], 10, 0.3)),
+        [0, 1, 2],
+        "choose([[0], [1], [2]], [2, 0, 1], T=10, share=.3)",
+        "the order is that in which words are tried; the places come back sorted",
+    )
 
 
 def test_what_becomes_of_the_chosen(exercise):
@@ -40,7 +45,9 @@ def test_what_becomes_of_the_chosen(exercise):
     before = list(tokens)
     inputs, labels = exercise.masked(tokens, [1, 2, 3, 4], u, others)
     called = "masked(a b c d e f, places [1, 2, 3, 4], u [.1 .85 .95 .79 .89 0], others u v w x y z)"
-    expect_same(tokens, before, "the tokens after masked", "the text is used again in the next epoch: write into a copy")
+    expect_same(
+        tokens, before, "the tokens after masked", "the text is used again in the next epoch: write into a copy"
+    )
     usually = "u belongs to the PLACE: below 0.8 [MASK], below 0.9 the substitute of that place, else the token stays"
     expect_same(list(inputs), ["a", "v", "c", "[MASK]", "y", "f"], called, usually)
     usually = "every chosen place is predicted, also one that stayed as it was or got another token; no other place is"
@@ -52,4 +59,10 @@ def test_the_shares(exercise):
     n = 4000
     inputs, _ = exercise.masked(["a"] * n, list(range(n)), rng.random(n), ["b"] * n)
     got = [inputs.count(token) / n for token in ("[MASK]", "b", "a")]
-    expect(got, [0.8, 0.1, 0.1], "the shares of [MASK], others and unchanged among 4000 places", "80, 10 and 10 %, all three of the same u", 0.03)
+    expect(
+        got,
+        [0.8, 0.1, 0.1],
+        "the shares of [MASK], others and unchanged among 4000 places",
+        "80, 10 and 10 %, all three of the same u",
+        0.03,
+    )

@@ -14,7 +14,12 @@ def head(exercise):
     )
     values = RNG(0).standard_normal((2, 4)), RNG(1).standard_normal(2)
     for parameter, value in zip((made.qa_outputs.weight, made.qa_outputs.bias), values):
-        expect(parameter.shape, value.shape, "the shape of a parameter of qa_outputs", "from C numbers to two, start and end")
+        expect(
+            parameter.shape,
+            value.shape,
+            "the shape of a parameter of qa_outputs",
+            "from C numbers to two, start and end",
+        )
         with framework.no_grad():
             parameter.copy_(framework.tensor(value))
     return made, values
@@ -31,7 +36,9 @@ def test_the_scores(exercise):
     h, passage = batch()
     z = h @ W.T + b
     got = made(framework.tensor(h), framework.tensor(passage))
-    assert isinstance(got, tuple) and len(got) == 2, f"forward gave a {type(got).__name__}, expected two tensors, start and end"
+    assert isinstance(got, tuple) and len(got) == 2, (
+        f"forward gave a {type(got).__name__}, expected two tensors, start and end"
+    )
     for its, column, name in zip(got, (0, 1), ("start", "end")):
         called = f"SpanHead(4)(h (2, 6, 4), passage (2, 6)): {name}"
         expect(np.shape(its.numpy(force=True)), (2, 6), "the shape of " + called, "a score for each place, (B, T)")
@@ -40,7 +47,12 @@ def test_the_scores(exercise):
         allowed[:, 0] = True
         usually = "−∞ outside the passage; and place 0, which means no answer, keeps its score"
         expect(np.isneginf(values), ~allowed, f"where {called} is −∞", usually)
-        expect(values[allowed], z[..., column][allowed], called, "column 0 of the linear layer is the start, column 1 the end")
+        expect(
+            values[allowed],
+            z[..., column][allowed],
+            called,
+            "column 0 of the linear layer is the start, column 1 the end",
+        )
 
 
 def test_the_loss_and_its_gradient(exercise):
@@ -54,7 +66,9 @@ def test_the_loss_and_its_gradient(exercise):
     ours = [framework.tensor(x, requires_grad=True) for x in (s, e)]
     loss = exercise.span_loss(*ours, framework.tensor(starts), framework.tensor(ends))
     called = "span_loss(start (3, 5), end (3, 5), starts (3,), ends (3,))"
-    expect(loss, expected, called, "half of both cross entropies, each with a softmax over the PLACES and its own label")
+    expect(
+        loss, expected, called, "half of both cross entropies, each with a softmax over the PLACES and its own label"
+    )
     loss.backward()
     for tensor, grad, name in zip(ours, (a.grad, b.grad), ("start", "end")):
         assert tensor.grad is not None, f"no gradient reaches {name}: both go into the loss"

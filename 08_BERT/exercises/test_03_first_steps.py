@@ -17,7 +17,13 @@ def test_with_correction_it_is_torchs_adam(exercise):
         optimizer.step()
         places.append(p.detach().numpy().copy())
     usually = "m and v start at 0, t at 1; both are divided by 1 − β^t, and the root is taken of the corrected v"
-    expect(exercise.updates(noise(), 0.1, True), np.diff(places, axis=0), "updates(g (30, 3), lr=.1, correct=True)", usually, 1e-9)
+    expect(
+        exercise.updates(noise(), 0.1, True),
+        np.diff(places, axis=0),
+        "updates(g (30, 3), lr=.1, correct=True)",
+        usually,
+        1e-9,
+    )
 
 
 def test_without_it(exercise):
@@ -36,7 +42,12 @@ def test_the_factor(exercise):
     T = np.arange(1, 31)
     got = exercise.factor(T)
     g = noise(30)[:, 0] * 1e6  # ε does not count
-    expect(got, exercise.updates(g, 1.0, False) / exercise.updates(g, 1.0, True), "factor(1 … 30), against your updates without and with", usually)
+    expect(
+        got,
+        exercise.updates(g, 1.0, False) / exercise.updates(g, 1.0, True),
+        "factor(1 … 30), against your updates without and with",
+        usually,
+    )
     expect(exercise.factor(10**6), 1.0, "factor(1000000)", usually)
 
 

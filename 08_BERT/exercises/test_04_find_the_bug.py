@@ -20,7 +20,12 @@ def reference(word):
 
 def test_the_words(exercise):
     usually = "small letters, accents off, and every punctuation mark is a word of its own, wherever it stands"
-    expect_same(exercise.basic("Größe, naïve  Café!?"), ["große", ",", "naive", "cafe", "!", "?"], "basic('Größe, naïve  Café!?')", usually)
+    expect_same(
+        exercise.basic("Größe, naïve  Café!?"),
+        ["große", ",", "naive", "cafe", "!", "?"],
+        "basic('Größe, naïve  Café!?')",
+        usually,
+    )
     expect_same(exercise.basic("don't"), ["don", "'", "t"], 'basic("don\'t")', usually)
 
 
@@ -34,8 +39,18 @@ def test_words_that_cannot(exercise):
     usually = "a word that cannot be spelt to its end is ONE [UNK], whatever of it could be"
     for word in ("playful", "xyz", "pla🙂", "🙂play"):
         expect_same(exercise.pieces(word, VOCAB), ["[UNK]"], f"pieces({word!r}, vocab)", usually)
-    expect_same(exercise.pieces("a" * 101, {"a", "##a"}), ["[UNK]"], "pieces('a' × 101, vocab)", "more than 100 characters are one [UNK]")
-    expect_same(exercise.pieces("a" * 100, {"a", "##a"}), ["a"] + ["##a"] * 99, "pieces('a' × 100, vocab)", "more than 100 characters are one [UNK]; 100 are not")
+    expect_same(
+        exercise.pieces("a" * 101, {"a", "##a"}),
+        ["[UNK]"],
+        "pieces('a' × 101, vocab)",
+        "more than 100 characters are one [UNK]",
+    )
+    expect_same(
+        exercise.pieces("a" * 100, {"a", "##a"}),
+        ["a"] + ["##a"] * 99,
+        "pieces('a' × 100, vocab)",
+        "more than 100 characters are one [UNK]; 100 are not",
+    )
 
 
 def test_every_short_word(exercise):
