@@ -164,6 +164,7 @@ def main(number: str, path: str, folder: str, limit: str, task: str = "") -> Non
             watch(seconds)
 
         def add(self, result: Result) -> None:
+            super().add(result)
             raised = result.raised.__name__ if result.raised else ""
             write([result.test, result.outcome, raised, result.message, result.file, result.line])
             watch(IMPORTS + seconds)

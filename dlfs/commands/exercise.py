@@ -98,6 +98,7 @@ def begin(task: Exercise | Blank) -> None:
     console.print(f"{what}: {link(path_of(task), first_gap(path_of(task)))}", soft_wrap=True, highlight=False)
     console.print(
         f"Then: dlfs exercise check {task.number}   or, on every save: dlfs exercise watch {task.number}",
+        soft_wrap=True,
         highlight=False,
     )
 
