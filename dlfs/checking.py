@@ -8,6 +8,7 @@ they need not run again on a file that did not change, work/.checked holds the h
 it. It is a cache: it can be deleted at any time.
 """
 
+import contextlib
 import faulthandler
 import hashlib
 import importlib.util
@@ -27,6 +28,7 @@ from utils.files import write_atomically
 
 LIMIT = 20.0  # seconds for one test
 IMPORTS = 60.0  # seconds more for all that is no test: libraries may be cold
+READING = "reading the file"  # what goes on while no test runs
 OUTPUT = 2_000  # characters of what the learner's file printed that are shown
 
 
@@ -85,13 +87,17 @@ def read(folder: Path, path: Path, status: int, limit: float) -> tuple[list[Outc
     outcomes = [Outcome(*line) for line in lines if len(line) > 1]
     printed = (folder / "printed").read_text(encoding="utf-8", errors="replace").strip()
     if status:
-        test = lines[-1][0] if lines and len(lines[-1]) == 1 else "reading the file"
+        test = lines[-1][0] if lines and len(lines[-1]) == 1 else READING
         file, number = str(path), 0
         stack = (folder / "stuck").read_text() if (folder / "stuck").exists() else ""
         if stack:
+            waited = limit if test != READING else IMPORTS + limit
             if found := re.search(rf'File "{re.escape(str(path))}", line (\d+)', stack):
                 number = int(found[1])
-            said = f"It was still running after {limit:g} s and was cut off: an endless loop, or far too much work."
+            said = (
+                f"It was still running after {waited:g} s and was cut off: an endless loop, or far too much work. "
+                f"Where the machine is slow: --limit {3 * limit:g}"
+            )
             outcomes.append(Outcome(test, "stuck", "", said, file, number))
         else:
             how = f"killed by signal {-status}" if status < 0 else f"it ended with status {status}"
@@ -158,10 +164,14 @@ def main(number: str, path: str, folder: str, limit: str, task: str = "") -> Non
             watch(seconds)
 
         def add(self, result: Result) -> None:
+            super().add(result)
             raised = result.raised.__name__ if result.raised else ""
             write([result.test, result.outcome, raised, result.message, result.file, result.line])
             watch(IMPORTS + seconds)
 
+    for package in Exercise(Path(task)).fact("needs") if task else ():
+        with contextlib.suppress(ImportError):  # the test says so
+            importlib.import_module(package)  # however long it takes: none of the learner's code runs yet
     watch(IMPORTS + seconds)
     reporter = Reporter(Path(path))
     if task:

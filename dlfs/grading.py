@@ -286,6 +286,14 @@ def expect(got: Any, expected: Any, called: str, usually: str = "", tolerance: f
         raise AssertionError(f"called    {called}\n{problem}{hint}")
 
 
+def expect_same(got: Any, expected: Any, called: str, usually: str = "") -> None:
+    """Assert that two things are equal that are no arrays: tokens, places, lists of them. called and usually as in `expect`."""
+    __tracebackhide__ = True
+    if got != expected:
+        hint = f"\nusually   {usually}" if usually else ""
+        raise AssertionError(f"called    {called}\ngot       {got!r:.300}\nexpected  {expected!r:.300}{hint}")
+
+
 def numerical_gradient(f: Callable[[], Any], array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
     """df/darray of an f() that reads a float64 array, by central differences: (*array.shape, *f's shape)."""
     gradient = np.zeros((*array.shape, *np.shape(f())))

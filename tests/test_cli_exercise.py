@@ -1,6 +1,7 @@
 """`dlfs exercise` and what stands behind it: a learner's file in work/, graded in a process of its own."""
 
 import io
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -152,7 +153,9 @@ def test_any_function_is_an_exercise(monkeypatch):
     assert "grads[f" not in path.read_text()
     original = task.original.read_text(encoding="utf-8")
     path.write_text(original.replace("activation_backward(dh, ", "activation_backward(2 * dh, "))
-    text = shown(check(task, path))
+    result = check(task, path)
+    assert all(outcome.test.endswith("paper's file") for outcome in result.outcomes)  # no further: the model's tests wait
+    text = shown(result)
     assert "parameter gradient  differs by" in text and "first part at   MLP.forward: dz" in text
     path.write_text(original)
     result = check(task, path)
@@ -189,6 +192,18 @@ def test_watch_checks_on_every_save(monkeypatch):
     monkeypatch.setattr(exercise_watch, "report", lambda console, result: seen.append(result.passed))
     exercise_watch.watch(task)
     assert seen == [False, True]
+
+
+def test_keys_pressed_in_quick_succession_are_all_heard(monkeypatch):
+    from dlfs.commands.exercise_watch import keys
+
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    with os.fdopen(slave) as stdin, os.fdopen(master, "wb", buffering=0) as keyboard:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with keys() as pressed:
+            keyboard.write(b"hN")
+            assert [pressed(), pressed(), pressed()] == ["h", "n", ""]
 
 
 def test_the_readmes_list_every_exercise():

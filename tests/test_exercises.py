@@ -7,7 +7,8 @@ from functools import cache
 import pytest
 
 from dlfs.exercises import Exercise, all_exercises, cut, find_exercise
-from dlfs.grading import expect, grade
+from dlfs.grading import expect, expect_same, grade
+from dlfs.studies import study_folders
 from utils.errors import DLFSError, UsageError
 
 EXERCISES = all_exercises()
@@ -28,9 +29,17 @@ def attempts():
 # ------------------------------------------------------------------------------------- Every exercise of the project
 
 
-def test_there_are_exercises_and_their_numbers_are_their_own():
+def test_every_model_has_four_exercises_and_their_numbers_are_their_own():
     numbers = [exercise.number for exercise in EXERCISES]
-    assert len(numbers) >= 3 and len(numbers) == len(set(numbers))
+    assert len(numbers) == len(set(numbers))
+    for folder in study_folders():
+        own = [exercise for exercise in EXERCISES if exercise.folder == folder / "exercises"]
+        if int(folder.name[:2]) > 12 and not own:
+            continue  # a model that somebody adds may be without, but not with a few
+        assert len(own) >= 4, f"{folder.name}: {own}"
+        assert any(exercise.planted for exercise in own), f"{folder.name}: none finds a bug"
+        on_engine = ["framework" in exercise.solution.read_text(encoding="utf-8") for exercise in own]
+        assert any(on_engine), f"{folder.name}: none is on the engine"
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=repr)
@@ -293,6 +302,13 @@ def test_expect_says_what_was_called_what_came_and_what_was_expected():
 def test_expect_fails_for_what_is_no_number_of_another_shape_or_not_finite(got):
     with pytest.raises(AssertionError, match="^called    f"):
         expect(got, [[1.0]], "f(x)")
+
+
+def test_expect_same_of_what_is_no_array():
+    expect_same(["a", None], ["a", None], "f()")
+    with pytest.raises(AssertionError) as caught:
+        expect_same(["a"], ["b"], "f(x)", usually="a letter")
+    assert str(caught.value) == "called    f(x)\ngot       ['a']\nexpected  ['b']\nusually   a letter"
 
 
 def test_expect_of_numbers():

@@ -94,12 +94,18 @@ def begin(task: Exercise | Blank) -> None:
             f"[bold]{task.number}[/bold]  about {task.fact('minutes')} minutes  {task.fact('teaches')}\n",
             highlight=False,
         )
-    what = "Yours to write" if is_new else "You have begun already"
+    what = "You have begun already" if not is_new else "Yours to mend" if mends(task) else "Yours to write"
     console.print(f"{what}: {link(path_of(task), first_gap(path_of(task)))}", soft_wrap=True, highlight=False)
     console.print(
         f"Then: dlfs exercise check {task.number}   or, on every save: dlfs exercise watch {task.number}",
+        soft_wrap=True,
         highlight=False,
     )
+
+
+def mends(task: Exercise | Blank) -> bool:
+    """Whether the task is to find a mistake, not to write something."""
+    return isinstance(task, Exercise) and task.planted is not None
 
 
 @command.command("check")

@@ -58,7 +58,8 @@ def first_to_tell(outcomes: list[Outcome]) -> Outcome | None:
 
 
 def in_words(test: str) -> str:
-    return test.removeprefix("test_").replace("_", " ")
+    name, bracket, parameters = test.removeprefix("test_").partition("[")
+    return name.replace("_s_", "'s ").replace("_", " ") + bracket + parameters
 
 
 def explained(outcome: Outcome, path: Path) -> Group:

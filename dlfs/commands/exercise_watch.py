@@ -1,6 +1,7 @@
 """`dlfs exercise watch`: check on every save, and listen for a key in between."""
 
 import contextlib
+import os
 import select
 import sys
 import time
@@ -96,7 +97,9 @@ def keys() -> Iterator[Callable[[], str] | None]:
 
     def from_terminal() -> str:
         ready, _, _ = select.select([sys.stdin], [], [], PAUSE)
-        return sys.stdin.read(1).lower() if ready else ""
+        return (
+            os.read(sys.stdin.fileno(), 1).decode(errors="ignore").lower() if ready else ""
+        )  # past sys.stdin's buffer
 
     try:
         tty.setcbreak(sys.stdin)
