@@ -55,7 +55,8 @@ def data_table() -> str:
     text = row(*head) + row(*["---"] * len(head))
     for name in catalogue.names():
         facts = catalogue.facts(name)
-        cells = (f"`{name}`", catalogue.what(name), facts.size, facts.licence, facts.origin, facts.check)
+        origin = f"[{facts.origin}]({facts.page})" if facts.page else facts.origin
+        cells = (f"`{name}`", catalogue.what(name), facts.size, facts.licence, origin, facts.check)
         text += row(*(cell.replace("|", "\\|") for cell in cells))
     return text
 
