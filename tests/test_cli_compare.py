@@ -3,6 +3,7 @@
 import json
 import math
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -240,6 +241,19 @@ def test_json_holds_every_pair_of_every_variant(capsys, monkeypatch):
             for pair in comparison["pairs"]:
                 assert list(pair["differences"]) == list(QUANTITIES)
                 assert all(0 <= difference["value"] <= BOUND for difference in pair["differences"].values())
+
+
+def test_a_picture_holds_what_is_shown_and_fetches_nothing(capsys, monkeypatch, tmp_path):
+    picture = tmp_path / "new" / "table.svg"
+    status, out, _ = run(capsys, monkeypatch, "02", "--variant", "mlp-tanh", "--svg", str(picture))
+    assert status == 0
+    root = ElementTree.fromstring(picture.read_text(encoding="utf-8"))
+    shown = " ".join("".join(root.itertext()).replace("\xa0", " ").split())
+    assert "dlfs compare 02 --variant mlp-tanh" in shown
+    for line in filter(None, (" ".join(line.split()) for line in out.splitlines())):
+        assert line.strip("─") == "" or all(word in shown for word in line.split())
+    assert "url(http" not in picture.read_text(encoding="utf-8")
+    assert run(capsys, monkeypatch, "02", "--json", "--svg", "x.svg")[0] == 2
 
 
 def plant(monkeypatch, old, new):
