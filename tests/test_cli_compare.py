@@ -273,7 +273,7 @@ def test_a_planted_bug_gives_status_1_and_a_line_that_names_it(capsys, monkeypat
     said = " ".join(out.split())
     assert status == 1
     assert "✗ loud weights: 4 of 10 pairs differ, " in said
-    assert "L1 by hand and L1 engine (L3 file) in the parameter gradient of fc1.bias." in said
+    assert "L1 by hand and L3 paper in the parameter gradient of fc1.bias." in said
     assert "See where: dlfs compare 02 --variant mlp-tanh --trace" in said
 
 
