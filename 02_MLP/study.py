@@ -78,6 +78,7 @@ RECIPES = {
         config=MLPConfig(in_features=64, hidden_sizes=(64,)), epochs=30, batch_size=32, lr=1e-3, optimizer="adam"
     ),
     "mnist": dict(config=MLPConfig(), epochs=5, batch_size=128, lr=1e-3, optimizer="adam"),
+    "fashion-mnist": dict(config=MLPConfig(), epochs=5, batch_size=128, lr=1e-3, optimizer="adam"),
 }
 
 ZERO_GRADIENTS = ()  # no parameter of an MLP has a gradient that is zero by mathematics

@@ -201,6 +201,18 @@ RECIPES = {
     "cifar10": dict(CIFAR10 | QUICK, epochs=8, lr=0.2),
     # Section 4.2 as it stands: 182 epochs of 352 batches are 64,064 steps.
     "cifar10-full": dict(CIFAR10 | SGD, epochs=182, lr=0.1, schedule=divided_twice),
+    "cifar100": dict(
+        CIFAR10 | QUICK, data="cifar100", config=ResNetConfig.cifar(20, num_classes=100), epochs=8, lr=0.2
+    ),
+    # Ten classes of ImageNet at 64 x 64, with the net that the paper has for ImageNet.
+    "imagenette": dict(
+        QUICK,
+        config=ResNetConfig.imagenet(18, num_classes=10),
+        epochs=20,
+        batch_size=64,
+        lr=0.05,
+        augment=Compose([RandomCrop(64, padding=8), RandomHorizontalFlip()]).batch,
+    ),
     # One block a stage: small enough for an epoch on the engine.
     "cifar10-small": dict(CIFAR10 | QUICK, config=ResNetConfig.cifar(8), epochs=1, lr=0.1),
 }

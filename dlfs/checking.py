@@ -61,10 +61,10 @@ def check(task: Exercise | Blank, path: Path, limit: float | None = None) -> Rep
     limit = limit or LIMIT
     if not path.is_file():
         raise DLFSError(f"there is no {path}: dlfs exercise start {task.number}")
-    if isinstance(task, Exercise):
-        missing = [package for package in task.fact("needs") if not importlib.util.find_spec(package)]
-        if missing:
-            raise DLFSError(f"{task.number} needs {', '.join(missing)}: pip install -c constraints.txt {missing[0]}")
+    needs = ["pytest", *(task.fact("needs") if isinstance(task, Exercise) else ())]  # pytest runs every check
+    missing = [package for package in needs if not importlib.util.find_spec(package)]
+    if missing:
+        raise DLFSError(f"{task.number} needs {', '.join(missing)}: pip install -c constraints.txt {' '.join(missing)}")
     content = fingerprint(task, path)  # of what is checked, should it be saved again meanwhile
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

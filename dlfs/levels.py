@@ -444,7 +444,7 @@ def import_torch() -> Any:
     except ImportError:
         raise DLFSError(
             "levels 2 and 3 need PyTorch, which is not installed: "
-            'pip install -c constraints.txt -e ".[torch]". Runs without: --level by-hand, --level engine'
+            'pip install -c constraints.txt -e ".[torch]". Without it: dlfs train with --level by-hand or engine'
         ) from None
 
 

@@ -13,6 +13,7 @@ from utils.errors import DLFSError
 
 OVERVIEW = ROOT / "00_Overview.md"
 COLUMNS = {"by-hand": "L1 by hand", "engine": "L1 engine", "lowlevel": "L2", "paper": "L3"}
+NO_BREAK = "&nbsp;"
 TIER_COLOURS = ("#dbe9f6", "#e5f5e0", "#fff2cc", "#f8dfe3")  # light enough for black text, and apart in grey
 
 
@@ -22,7 +23,7 @@ def row(*cells: str) -> str:
 
 def levels_table(studies: list[Study]) -> str:
     """Which levels of each model are written, and what its recorded runs reached on the test set."""
-    head = ["", "model", "tier", "after", *COLUMNS.values(), "L4", "exercises", "recorded, on test data"]
+    head = ["", "model", *COLUMNS.values(), "L4", "exercises", "recorded, on test data"]
     text = row(*head) + row(*["---"] * len(head))
     for study in studies:
         marks = ["✓" if level in study.levels else "" for level in COLUMNS]
@@ -30,10 +31,9 @@ def levels_table(studies: list[Study]) -> str:
         tasks = [task for place in FOLDERS for task in (study.folder / place).glob("[0-9][0-9]_*.md")]
         page = "README.md" if (study.folder / "README.md").exists() else "study.py"
         model = f"[{study.fact('NAME')}]({study.folder.name}/{page})"
-        after = ", ".join(study.fact("PREREQUISITES"))
         exercises = str(len(tasks)) if tasks else ""
-        best = "<br>".join(reached(study))
-        text += row(study.number, model, str(study.fact("TIER")), after, *marks, guide, exercises, best)
+        best = "<br>".join(line.replace(" %", NO_BREAK + "%") for line in reached(study))
+        text += row(study.number, model, *marks, guide, exercises, best)
     return text
 
 
@@ -51,11 +51,12 @@ def graph(studies: list[Study]) -> str:
 
 def data_table() -> str:
     """The data sets, and what is to be known of each before it is fetched."""
-    head = ["name", "what it is", "download", "licence, as published", "from", "checked by"]
+    head = ["name", "what it is", "download", "from whom: the licence, as they state it", "checked by"]
     text = row(*head) + row(*["---"] * len(head))
     for name in catalogue.names():
         facts = catalogue.facts(name)
-        cells = (f"`{name}`", catalogue.what(name), facts.size, facts.licence, facts.origin, facts.check)
+        origin = f"[{facts.origin}]({facts.page})" if facts.page else facts.origin
+        cells = (f"`{name}`", catalogue.what(name), facts.size, f"{origin}: {facts.licence}", facts.check)
         text += row(*(cell.replace("|", "\\|") for cell in cells))
     return text
 

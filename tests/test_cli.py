@@ -9,7 +9,7 @@ import pytest
 
 from dlfs import studies
 from dlfs.cli import COMMANDS, main
-from dlfs.studies import find_study, study_folders
+from dlfs.studies import all_studies, find_study, study_folders
 from utils.errors import UsageError
 
 
@@ -52,12 +52,14 @@ def test_list_needs_no_torch():
 
 
 def test_list_shows_twelve_models_from_their_folders(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = run(capsys, "list")
     assert status == 0
     rows = [line.split() for line in out.splitlines() if re.match(r" \d\d ", line)]
     assert [row[0] for row in rows] == [f"{number:02}" for number in range(1, 13)]
     assert rows[1][1:3] == ["Multilayer", "perceptron"] and rows[1].count("✓") >= 4
+    assert all(study.fact("NAME") in out for study in all_studies())  # none is broken into lines
+    assert [line.split() for line in out.splitlines()].count(["tier", "1"]) == 1
 
 
 def test_list_as_json_says_what_the_folders_say(capsys):

@@ -3,6 +3,7 @@
 import json
 import math
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -242,6 +243,19 @@ def test_json_holds_every_pair_of_every_variant(capsys, monkeypatch):
                 assert all(0 <= difference["value"] <= BOUND for difference in pair["differences"].values())
 
 
+def test_a_picture_holds_what_is_shown_and_fetches_nothing(capsys, monkeypatch, tmp_path):
+    picture = tmp_path / "new" / "table.svg"
+    status, out, _ = run(capsys, monkeypatch, "02", "--variant", "mlp-tanh", "--svg", str(picture))
+    assert status == 0
+    root = ElementTree.fromstring(picture.read_text(encoding="utf-8"))
+    shown = " ".join("".join(root.itertext()).replace("\xa0", " ").split())
+    assert "dlfs compare 02 --variant mlp-tanh" in shown
+    for line in filter(None, (" ".join(line.split()) for line in out.splitlines())):
+        assert line.strip("─") == "" or all(word in shown for word in line.split())
+    assert "url(http" not in picture.read_text(encoding="utf-8")
+    assert run(capsys, monkeypatch, "02", "--json", "--svg", "x.svg")[0] == 2
+
+
 def plant(monkeypatch, old, new):
     """Let every command build the level by hand from a copy of its module with this text replaced."""
     broken = mutate(BY_HAND, old, new)
@@ -259,7 +273,7 @@ def test_a_planted_bug_gives_status_1_and_a_line_that_names_it(capsys, monkeypat
     said = " ".join(out.split())
     assert status == 1
     assert "✗ loud weights: 4 of 10 pairs differ, " in said
-    assert "L1 by hand and L1 engine (L3 file) in the parameter gradient of fc1.bias." in said
+    assert "L1 by hand and L3 paper in the parameter gradient of fc1.bias." in said
     assert "See where: dlfs compare 02 --variant mlp-tanh --trace" in said
 
 

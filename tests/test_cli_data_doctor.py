@@ -52,7 +52,7 @@ def test_list_knows_what_is_here(capsys, tmp_path):
 
 def test_the_files_of_the_catalogue_are_those_the_loaders_look_for(monkeypatch, tmp_path):
     """A set of one folder of plain files: the loader asks for exactly the paths that the catalogue names."""
-    for name in ("mnist", "shakespeare", "multi30k"):
+    for name in ("mnist", "fashion-mnist", "shakespeare", "multi30k"):
         asked = []
 
         def find(*parts, asked=asked, **options):

@@ -94,3 +94,10 @@ def test_html_is_one_file_that_opens_offline(capsys, tmp_path):
 def test_wrong_calls_say_what_is_right(capsys, arguments, says):
     status, _, err = run(capsys, *arguments)
     assert status == 2 and says in err
+
+
+@pytest.mark.parametrize(("columns", "said"), [("80", True), ("200", False)])
+def test_a_narrow_terminal_is_told_of_the_browser(capsys, monkeypatch, columns, said):
+    monkeypatch.setenv("COLUMNS", columns)
+    status, _, err = run(capsys, "02", "lowlevel", "paper")
+    assert status == 0 and ("dlfs diff 02 lowlevel paper --html FILE" in err) is said

@@ -53,6 +53,14 @@ def test_start_puts_the_starter_into_work_and_never_overwrites(work):
     assert path.read_text() == "mine = 1\n" and "You have begun already" in output
 
 
+def test_a_check_without_pytest_says_how_to_get_it(monkeypatch):
+    run("start", "02.1")
+    real = checking.importlib.util.find_spec
+    monkeypatch.setattr(checking.importlib.util, "find_spec", lambda name: None if name == "pytest" else real(name))
+    with pytest.raises(DLFSError, match=r"^02\.1 needs pytest: pip install -c constraints\.txt pytest$"):
+        check(find_task("02.1"), path_of(find_task("02.1")))
+
+
 def test_from_not_written_to_wrong_to_right():
     run("start", "02.1")
     output, status = run("check", "02.1")

@@ -38,6 +38,16 @@ def test_every_picture_that_the_folder_names_is_drawn(capsys, trained, tmp_path)
     assert all((tmp_path / "new" / name).read_bytes().startswith(b"\x89PNG") for name in names)
 
 
+def test_pictures_go_to_the_run_and_only_if_asked_to_the_model(capsys, trained, monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr("dlfs.commands.pictures.save", lambda path, draw: drawn.setdefault(path.parent, path))
+    assert run(capsys, "pictures", "03", str(trained))[0] == 0
+    assert run(capsys, "pictures", "03", str(trained), "--record")[0] == 0
+    assert list(drawn) == [trained / "pictures", find_study("03").folder / "pictures"]
+    status, _, err = run(capsys, "pictures", "03", str(trained), "--record", "--out", str(tmp_path))
+    assert status == 2 and "give one of them" in err
+
+
 def test_pictures_show_the_weights_of_the_run(trained):
     study = find_study("03")
     level = importlib.import_module("dlfs.commands.pictures").trained_level(study, trained, "engine", "digits")

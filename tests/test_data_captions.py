@@ -6,7 +6,8 @@ from PIL import Image
 
 from framework.data.text import CLIPTokenizer
 from utils.data_loaders import load
-from utils.data_sets.captions import square, text_rows
+from utils.data_sets.captions import text_rows
+from utils.data_sets.images import square
 from utils.errors import DLFSError
 
 

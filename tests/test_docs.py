@@ -100,7 +100,7 @@ def anchors(page):
 def test_links_lead_somewhere(page):
     wrong = []
     text = re.sub(r"`[^`\n]*`", "", prose(page.read_text(encoding="utf-8")))
-    for target in LINK.findall(text):
+    for target in LINK.findall(text) + re.findall(r'<(?:img|a) [^>]*\b(?:src|href)="([^"]+)"', text):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import inspect
+import io
 import json
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from dlfs import calls, guides
 from dlfs.cli import main
+from dlfs.commands.read import markdown
 from dlfs.guides import Guide, check, failures, guide_folders, guides_in, locked, pinned, referred, unused
 from dlfs.references import Environment, Missing, PackageMissing, Reference
 from dlfs.studies import ROOT
@@ -518,3 +521,14 @@ def test_a_tree_of_another_method_and_one_that_is_too_wide():
         "Block.forward h.0 → (1, 2)".split(),
         "Linear.forward fc → (1, 2), …".split(),
     ]
+
+
+def test_a_narrow_table_shows_every_name_whole():
+    console = Console(width=40, file=io.StringIO())
+    console.print(
+        markdown(
+            "| file | what |\n|---|---|\n| `torchvision.models.feature_extraction` | any inner node of any model |\n"
+        )
+    )
+    rows = [line.split("  ")[0].strip() for line in console.file.getvalue().splitlines()]
+    assert "torchvision.models.feature_extraction" in "".join(rows) and "…" not in console.file.getvalue()

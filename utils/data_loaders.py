@@ -17,7 +17,7 @@ import pkgutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from utils import data_sets
+from utils.downloads import part_of, resuming
 from utils.errors import DLFSError, unknown_name
 from utils.files import write_atomically
 
@@ -50,9 +51,16 @@ class Dataset:
     test: Split
 
 
+@dataclass(frozen=True)
+class ImageDataset(Dataset):
+    """Images x (N, C, H, W) float32 in [0, 1] and labels y (N,) int64; `classes[y[i]]` says what x[i] shows."""
+
+    classes: tuple[str, ...] = ()
+
+
 def class_names(data: Dataset) -> Sequence[str]:
-    """The names of the ten classes of digits, mnist or cifar10, in the order of their labels."""
-    return CIFAR10_CLASSES if data.name == "cifar10" else [str(digit) for digit in range(10)]
+    """The names of the classes of a set of images, in the order of their labels; of a plain Dataset, the ten digits."""
+    return data.classes if isinstance(data, ImageDataset) else [str(digit) for digit in range(10)]
 
 
 DATASETS: dict[str, Callable[[], Dataset]] = {}
@@ -130,15 +138,20 @@ def mnist() -> Dataset:
 
     LeCun, Bottou, Bengio & Haffner 1998. The validation set is the last 5,000 of the 60,000 training examples.
     """
-    arrays = {}
-    for name, (sha256, shape) in MNIST_FILES.items():
-        path = find("MNIST", "raw", name, url=MNIST_URL + name, sha256=sha256)
-        arrays[name] = read_idx(path, shape)
-        check_sha256(path, sha256)
-    x, y, test_x, test_y = arrays.values()
+    return Dataset("mnist", *idx_splits("MNIST", MNIST_URL, MNIST_FILES))
+
+
+def idx_splits(folder: str, url: str, files: Mapping[str, tuple[str, tuple[int, ...]]]) -> tuple[Split, Split, Split]:
+    """MNIST's three splits, or those of a set in its format: images (N, 1, 28, 28) float32 in [0, 1], labels (N,) int64."""
+    arrays = []
+    for name, (sha256, shape) in files.items():
+        path = find(folder, "raw", name, url=url + name, sha256=sha256)
+        arrays.append(read_idx(path, shape))
+        check_hash(path, sha256)
+    x, y, test_x, test_y = arrays
     x, test_x = (images[:, None].astype(np.float32) / 255 for images in (x, test_x))
     y, test_y = y.astype(np.int64), test_y.astype(np.int64)
-    return Dataset("mnist", Split(x[:55000], y[:55000]), Split(x[55000:], y[55000:]), Split(test_x, test_y))
+    return Split(x[:55000], y[:55000]), Split(x[55000:], y[55000:]), Split(test_x, test_y)
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -182,6 +195,7 @@ CIFAR10_FILES = {  # file: its sha256; 10,000 images each
     "data_batch_5": "d91802434d8376bbaeeadf58a737e3a1b12ac839077e931237e0dcd43adcb154",
     "test_batch": "f53d8d457504f7cff4ea9e021afcf0e0ad8e24a91f3fc42091b8adef61157831",
 }
+CIFAR_VALID = 5000
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_MEAN, CIFAR10_STD = (  # (3, 1, 1) each: of the training images' channels, for pixels in [0, 1]
     np.array(values, dtype=np.float32)[:, None, None] for values in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
@@ -195,35 +209,47 @@ def cifar10() -> Dataset:
     Krizhevsky 2009, "Learning multiple layers of features from tiny images". The validation set is the last 5,000 of the
     50,000 training examples.
     """
-    batches = [read_cifar10(path, CIFAR10_FILES[path.name]) for path in cifar10_files()]
-    x = np.concatenate([images for images, _ in batches]).astype(np.float32) / 255
-    y = np.concatenate([labels for _, labels in batches])
-    return Dataset(
-        "cifar10", Split(x[:45000], y[:45000]), Split(x[45000:50000], y[45000:50000]), Split(x[50000:], y[50000:])
-    )
+    files = cifar_files(CIFAR10_FOLDER, CIFAR10_FILES, CIFAR10_URL, CIFAR10_SHA256)
+    *train, test = (read_cifar(path, CIFAR10_FILES[path.name], "labels") for path in files)
+    return ImageDataset("cifar10", *cifar_splits(train, test), CIFAR10_CLASSES)
 
 
-def cifar10_files() -> list[Path]:
-    """The paths of the six batches: under DLFS_DATA, else under the cache, else unpacked there from the download."""
-    for folder in (place / CIFAR10_FOLDER for place in places()):
-        if all((folder / name).is_file() for name in CIFAR10_FILES):
-            return [folder / name for name in CIFAR10_FILES]
-    archive = download(CIFAR10_URL, CIFAR10_SHA256, cache_folder() / Path(CIFAR10_URL).name)
-    folder = cache_folder() / CIFAR10_FOLDER
+def cifar_splits(
+    train: Sequence[tuple[np.ndarray, np.ndarray]], test: tuple[np.ndarray, np.ndarray]
+) -> tuple[Split, Split, Split]:
+    """What read_cifar gives of the files as three splits, pixels as float32 in [0, 1]; the last 5,000 to train on validate instead."""
+    x, y = (np.concatenate(arrays) for arrays in zip(*train))
+    x, test_x = (images.astype(np.float32) / 255 for images in (x, test[0]))
+    kept = len(y) - CIFAR_VALID
+    return Split(x[:kept], y[:kept]), Split(x[kept:], y[kept:]), Split(test_x, test[1])
+
+
+def cifar_files(folder: str, files: Sequence[str] | Mapping[str, str], url: str, sha256: str) -> list[Path]:
+    """The paths of the files of a folder: under DLFS_DATA, else under the cache, else unpacked there from the archive at url."""
+    for place in (place / folder for place in places()):
+        if all((place / name).is_file() for name in files):
+            return [place / name for name in files]
+    archive = find(Path(url).name, url=url, sha256=sha256)
+    check_hash(archive, sha256)
     with tarfile.open(archive) as packed:
-        for name in CIFAR10_FILES:
-            member = packed.extractfile(f"{CIFAR10_FOLDER}/{name}")
+        for name in files:
+            member = packed.extractfile(f"{folder}/{name}")
             assert member is not None  # the archive has the sha256 of one that holds them
-            write_atomically(folder / name, member.read())
-    return [folder / name for name in CIFAR10_FILES]
+            write_atomically(cache_folder() / folder / name, member.read())
+    return [cache_folder() / folder / name for name in files]
 
 
-def read_cifar10(path: Path, sha256: str) -> tuple[np.ndarray, np.ndarray]:
-    """The images (10000, 3, 32, 32) uint8 and labels (10000,) int64 of one batch, a pickled dict written by Python 2."""
-    check_sha256(path, sha256)
+def read_cifar(path: Path, expected: str, labels: str) -> tuple[np.ndarray, np.ndarray]:
+    """The images (N, 3, 32, 32) uint8 and the labels (N,) int64 of that name in a file, a pickled dict written by Python 2."""
+    batch = read_arrays(path, expected)
+    return batch["data"].reshape(-1, 3, 32, 32), np.array(batch[labels], dtype=np.int64)
+
+
+def read_arrays(path: Path, expected: str) -> dict[str, Any]:
+    """The dict in a pickle of Python 2 that has this checksum (see check_hash)."""
+    check_hash(path, expected)
     with path.open("rb") as file:
-        batch = ArrayUnpickler(file, encoding="latin1").load()
-    return batch["data"].reshape(-1, 3, 32, 32), np.array(batch["labels"], dtype=np.int64)
+        return ArrayUnpickler(file, encoding="latin1").load()
 
 
 class ArrayUnpickler(pickle.Unpickler):
@@ -313,7 +339,7 @@ def imdb_reviews() -> list[str]:
             origin = str(folder)
             break
     else:
-        archive = download(IMDB_URL, IMDB_SHA256, cache_folder() / Path(IMDB_URL).name)
+        archive = find(Path(IMDB_URL).name, url=IMDB_URL, sha256=IMDB_SHA256)
         origin = str(archive)
         with tarfile.open(archive) as packed:
             files = {member.name: packed.extractfile(member) for member in packed if member.name.endswith(".txt")}
@@ -345,7 +371,7 @@ def pydoc() -> str:
 def shakespeare() -> str:
     """tiny-shakespeare: 1,115,394 characters of Shakespeare's plays (Karpathy 2015)."""
     path = find("tiny-shakespeare", "input.txt", url=SHAKESPEARE_URL, sha256=SHAKESPEARE_SHA256)
-    check_sha256(path, SHAKESPEARE_SHA256)
+    check_hash(path, SHAKESPEARE_SHA256)
     return path.read_text(encoding="utf-8")
 
 
@@ -379,29 +405,48 @@ def find(*parts: str, url: str, sha256: str) -> Path:
 
 
 def download(url: str, sha256: str, path: Path) -> Path:
-    """Fetch url to path, whole and with this sha256, or raise DLFSError and leave nothing there."""
+    """Fetch url to path, whole and with this sha256, or raise DLFSError and put nothing there.
+
+    What came before a connection broke lies beside path, and the next call goes on from there.
+    """
     import pooch
-    from requests.exceptions import ConnectionError, HTTPError, RequestException, Timeout
+    from requests.exceptions import ChunkedEncodingError, ConnectionError, HTTPError, RequestException, Timeout
 
     try:
-        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent)
+        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=resuming(path))
     except RequestException as error:
-        reason = {Timeout: "it timed out", HTTPError: str(error), ConnectionError: "no network"}
+        reason = {
+            Timeout: "it timed out",
+            HTTPError: str(error),
+            ChunkedEncodingError: "the connection broke",
+            ConnectionError: "no network",
+        }
         why = next((text for kind, text in reason.items() if isinstance(error, kind)), str(error))
         missing = f"no {path.relative_to(cache_folder()).as_posix()} in DLFS_DATA or the cache ({cache_folder()})"
-        raise DLFSError(f"{missing}, and the download failed ({why}). {WORKS_OFFLINE}") from None
+        part = part_of(path)
+        kept = (
+            f" {part.stat().st_size / 2**20:.1f} MiB are kept: the same command goes on from there."
+            if part.is_file()
+            else ""
+        )
+        raise DLFSError(f"{missing}, and the download failed ({why}).{kept} {WORKS_OFFLINE}") from None
     except ValueError:  # pooch's answer to a wrong checksum; it has deleted the file
-        raise DLFSError(f"{url} is not what it was: its sha256 is not {sha256}. {WORKS_OFFLINE}") from None
+        raise DLFSError(
+            f"what came from {url} is not the original: its sha256 is not {sha256}. It was thrown away; "
+            f"the same command fetches it anew, in case it was damaged on the way. {WORKS_OFFLINE}"
+        ) from None
     except OSError as error:
         raise DLFSError(f"{path} cannot be written ({error.strerror or error}). {WORKS_OFFLINE}") from None
     return path
 
 
-def check_sha256(path: Path, sha256: str) -> None:
-    """DLFSError unless the file has this sha256: the same names and shapes are also those of other sets."""
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != sha256:
+def check_hash(path: Path, expected: str) -> None:
+    """DLFSError unless the file has this sha256, or md5 if it reads "md5:…": the same names and shapes are also those of other sets."""
+    kind, _, digest = expected.rpartition(":")
+    kind = kind or "sha256"
+    found = hashlib.new(kind, path.read_bytes()).hexdigest()
+    if found != digest:
         raise DLFSError(
-            f"{path} is not the original: its sha256 is {found}, expected {sha256}. "
+            f"{path} is not the original: its {kind} is {found}, expected {digest}. "
             f"Delete it to have it fetched again. {WORKS_OFFLINE}"
         )

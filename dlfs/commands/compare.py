@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +16,9 @@ from dlfs.studies import Study, all_studies, find_written_study
 from dlfs.terminal import table
 from dlfs.trace import compare_traces
 from utils.errors import UsageError, unknown_name
+from utils.files import write_atomically
+
+PICTURE_WIDTH = 80  # columns
 
 
 @click.command("compare")
@@ -23,8 +28,15 @@ from utils.errors import UsageError, unknown_name
 @click.option("--trace", is_flag=True, help="Show activation by activation where two levels first part.")
 @click.option("--pair", nargs=2, metavar="A B", help="The two levels to trace; by default those that differ most.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Also write what is shown as a picture.")
 def command(
-    model: str | None, every: bool, variant: str | None, trace: bool, pair: tuple[str, str] | None, as_json: bool
+    model: str | None,
+    every: bool,
+    variant: str | None,
+    trace: bool,
+    pair: tuple[str, str] | None,
+    as_json: bool,
+    svg: Path | None,
 ) -> int:
     """Run MODEL at every level and check that all compute the same function.
 
@@ -39,7 +51,9 @@ def command(
         studies = [study for study in all_studies() if study.levels]
     else:
         studies = [find_written_study(model)]
-    show = Console(quiet=as_json)
+    if svg and as_json:
+        raise UsageError("--svg is a picture of what --json does not show: give one of them")
+    show = Console(quiet=as_json, record=svg is not None, width=PICTURE_WIDTH if svg else None)
     documents, ok = [], True
     for study in studies:
         for name in [variant] if variant else study.fact("VARIANTS"):
@@ -52,6 +66,13 @@ def command(
                 show_trace(show, study, name, comparisons, pair)
     if as_json:
         click.echo(json.dumps({"bound": BOUND, "ok": ok, "variants": documents}, indent=1))
+    if svg:
+        options = [] if every else [study.number for study in studies]
+        options += ["--variant", variant] if variant else []
+        picture = show.export_svg(title=" ".join(["dlfs compare", *options]))
+        write_atomically(
+            svg, re.sub(r"@font-face {.*?}\n", "", picture, flags=re.DOTALL)
+        )  # nothing is fetched to show it
     return 0 if ok else 1
 
 

@@ -18,6 +18,7 @@ from utils.errors import UsageError, unknown_name
 from utils.files import write_atomically
 
 HTML_WIDTH = 220  # columns
+WIDE = 160
 RULE = re.compile(r"^(\s*# )-{4,} ")  # before a section's title, as wide as the file
 MARKS = {"same": " ", "left": "<", "right": ">", "changed": "≠"}  # so that nothing depends on colour
 
@@ -65,6 +66,12 @@ def command(
         if html:
             write_atomically(html, console.export_html(inline_styles=True))
             click.echo(f"wrote {html}")
+        elif console.width < WIDE:
+            here = f"dlfs diff {study.number} {left} {right} --html FILE"
+            click.echo(
+                f"Lines are broken at {console.width} columns; in {WIDE} few are, and in the browser none: {here}",
+                err=True,
+            )
 
 
 def levels(study: Study, left: str | None, right: str | None) -> tuple[str, str]:

@@ -23,7 +23,7 @@ NEEDS = {  # an extra of pyproject.toml: what does not run without it
     "torch": "levels 2 and 3: dlfs compare, and dlfs train without --level by-hand or engine",
     "models": "level 4 and the production twins: dlfs read, dlfs convert",
     "tensorboard": "dlfs train --tensorboard",
-    "test": "pytest",
+    "test": "pytest, and with it dlfs exercise check",
     "dev": "make lint",
 }
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

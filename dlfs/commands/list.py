@@ -4,6 +4,7 @@ import json
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from dlfs.results import reached
 from dlfs.studies import Study, all_studies
@@ -11,17 +12,18 @@ from dlfs.terminal import table
 from utils.errors import DLFSError
 from utils.files import write_atomically
 
+MODEL = "model, and what it has reached"
 COLUMNS = {"by-hand": "L1\nhand", "engine": "L1\nengine", "lowlevel": "L2", "paper": "L3"}
 
 
-def standing(study: Study) -> str:
-    """Where a model stands, read from its folder."""
+def standing(study: Study) -> list[str]:
+    """Where a model stands, read from its folder: what each of its data sets reached, or the one thing to know."""
     missing = [file for file in study.levels.values() if not (study.folder / file).exists()]
     if missing:
-        return f"names {', '.join(missing)}, which is not there"
+        return [f"names {', '.join(missing)}, which is not there"]
     if not study.levels:
-        return "not written yet"
-    return "\n".join(reached(study)) or "no run recorded"
+        return ["not written yet"]
+    return reached(study) or ["no run recorded"]
 
 
 def renew_overview(write: bool) -> None:
@@ -58,16 +60,22 @@ def command(as_json: bool, write: bool, check: bool) -> None:
                 prerequisites=study.fact("PREREQUISITES"),
                 paper=study.fact("PAPER"),
                 levels=list(study.levels),
-                standing=standing(study),
+                standing="\n".join(standing(study)),
             )
             for study in studies
         ]
         click.echo(json.dumps(facts, indent=1))
         return
-    shown = table("", "model", "tier", "after", *COLUMNS.values(), "L4", "stands", whole="stands")
+    shown = table("", MODEL, "after", *COLUMNS.values(), "L4", whole=MODEL)
+    tier = None
     for study in studies:
+        if study.fact("TIER") != tier:
+            tier = study.fact("TIER")
+            shown.add_section()
+            shown.add_row("", Text(f"tier {tier}", "italic"))
         marks = ["✓" if level in study.levels else "·" for level in COLUMNS]
         marks.append("✓" if (study.folder / "analysis").is_dir() else "·")
-        after = " ".join(study.fact("PREREQUISITES"))
-        shown.add_row(study.number, study.fact("NAME"), str(study.fact("TIER")), after, *marks, standing(study))
+        reached = Text("\n".join(f" {line}" for line in standing(study)), "dim")
+        model = Text.assemble(study.fact("NAME"), "\n", reached)
+        shown.add_row(study.number, model, " ".join(study.fact("PREREQUISITES")), *marks)
     Console().print(shown)

@@ -8,7 +8,7 @@ from dlfs.levels import Level, build_level
 from dlfs.results import read_run, trained_weights
 from dlfs.studies import Study, find_written_study
 from utils.data_loaders import load
-from utils.errors import DLFSError
+from utils.errors import DLFSError, UsageError
 from utils.visualization import save
 
 
@@ -17,10 +17,13 @@ from utils.visualization import save
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--level", help="The level of the run whose weights are shown; its first by default.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="By default the folder pictures/ of the model."
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="By default the folder pictures/ of the run."
 )
-def command(model: str, run: Path, level: str | None, out: Path | None) -> None:
+@click.option("--record", is_flag=True, help="Into the folder pictures/ of the model, which its README shows.")
+def command(model: str, run: Path, level: str | None, out: Path | None, record: bool) -> None:
     """Draw what a RUN of `dlfs train` has learnt: the pictures that the model's pictures.py names for the run's data."""
+    if out and record:
+        raise UsageError("--record says where the pictures go, and so does --out: give one of them")
     study = find_written_study(model)
     facts = read_run(run)
     if facts["model"] != study.folder.name:
@@ -33,7 +36,7 @@ def command(model: str, run: Path, level: str | None, out: Path | None) -> None:
     _, recipe = study.recipe(facts["data"])
     data = study.examples(recipe, load(recipe["data"]))
     for name, draw in drawings.items():
-        path = (out or study.folder / "pictures") / f"{facts['data']}-{name}.png"
+        path = (out or (study.folder if record else run) / "pictures") / f"{facts['data']}-{name}.png"
         save(path, lambda draw=draw: draw(shown, data))  # type: ignore[misc]
         click.echo(path)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 from markdown_it import MarkdownIt
-from rich.console import Console, Group, RenderableType
-from rich.markdown import Markdown
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.markdown import Markdown, TableElement
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
@@ -131,9 +131,23 @@ def rendered(guide: Guide, environment: Environment, width: int) -> list[Rendera
     return shown
 
 
+class WholeTable(TableElement):
+    """A table that breaks a word that is too long, where rich's own cuts it off."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for drawn in super().__rich_console__(console, options):
+            for column in drawn.columns:  # type: ignore[union-attr]
+                column.overflow = "fold"
+            yield drawn
+
+
+class GuideMarkdown(Markdown):
+    elements = {**Markdown.elements, "table_open": WholeTable}
+
+
 def markdown(text: str) -> Markdown:
     """Markdown whose links may lead to files, which rich's own parser refuses."""
-    shown = Markdown(text, justify="left")
+    shown = GuideMarkdown(text, justify="left")
     parser = MarkdownIt().enable("strikethrough").enable("table")
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     shown.parsed = parser.parse(text)

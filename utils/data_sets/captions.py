@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from framework.data.text import CLIPTokenizer
-from utils.data_loaders import Dataset, Split, cache_folder, check_sha256, dataset, find, places
+from utils.data_loaders import Dataset, Split, cache_folder, check_hash, dataset, find, places
+from utils.data_sets.images import square
 from utils.errors import DLFSError
 from utils.files import write_atomically
 
@@ -104,14 +105,6 @@ def encode_images(paths: Sequence[Path], size: int = FLICKR8K_SIZE) -> bytes:
     return file.getvalue()
 
 
-def square(path: Path, size: int) -> np.ndarray:
-    """The middle of a photograph (3, size, size) uint8, its short side made `size` long, as CLIP looks at images."""
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
-
-
 # ------------------------------------------------------------------------------------------- CLIP's own tokeniser
 
 CLIP_URL = "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz"
@@ -122,5 +115,5 @@ CLIP_SHA256 = "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"
 def clip_tokenizer() -> CLIPTokenizer:
     """CLIP's tokeniser, of OpenAI's file: tokenizers/clip/bpe_simple_vocab_16e6.txt.gz in DLFS_DATA or the cache."""
     path = find("tokenizers", "clip", "bpe_simple_vocab_16e6.txt.gz", url=CLIP_URL, sha256=CLIP_SHA256)
-    check_sha256(path, CLIP_SHA256)
+    check_hash(path, CLIP_SHA256)
     return CLIPTokenizer.load(path)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from framework.data.text import BPETokenizer, CharTokenizer
-from utils.data_loaders import TEXTS, Dataset, Split, TextDataset, check_sha256, dataset, find
+from utils.data_loaders import TEXTS, Dataset, Split, TextDataset, check_hash, dataset, find
 from utils.errors import DLFSError
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -75,5 +75,5 @@ def gpt2_tokenizer() -> BPETokenizer:
     paths = []
     for name, sha256 in GPT2_FILES.items():
         paths.append(find("tokenizers", "gpt2", name, url=GPT2_URL + name, sha256=sha256))
-        check_sha256(paths[-1], sha256)
+        check_hash(paths[-1], sha256)
     return BPETokenizer.load(*paths)
