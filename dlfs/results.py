@@ -31,7 +31,9 @@ def record(study: Study, folder: Path) -> Path:
     run = read_run(folder)
     if run["model"] != study.folder.name:
         raise DLFSError(f"{folder} holds a run of {run['model']}, not of {study.folder.name}")
-    run["levels"] = {level: summary(folder / level, run["epochs"], bool(run.get("early_stopping"))) for level in run["levels"]}
+    run["levels"] = {
+        level: summary(folder / level, run["epochs"], bool(run.get("early_stopping"))) for level in run["levels"]
+    }
     path = study.folder / "results" / f"{data_of(run)}-seed{run['seed']}.json"
     write_atomically(path, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     if run["seed"] == min(other["seed"] for other in by_data(recorded_runs(study))[data_of(run)]):

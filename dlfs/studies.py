@@ -10,7 +10,8 @@ study.py holds facts, as constants and small functions:
     RECIPES                                {name: recipe}: what `train` does; the first needs no download. A recipe is a dict:
                                            config, epochs, batch_size, lr, optimizer; and if need be optimizer_options,
                                            schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}, lengths(split),
-                                           final_metrics {name: function(level, data set)}, evaluation_batch_size, clip, ema, early_stopping: see training_utils.Plan;
+                                           final_metrics {name: function(level, data set)}, evaluation_batch_size, clip, ema,
+                                           early_stopping: see training_utils.Plan;
                                            data: the data set, where the recipe's name is not that of one; training_batch: its own
     examples(config, data)                 -> the data set as the config reads it, such as a text in windows of its length; by default as it is
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)

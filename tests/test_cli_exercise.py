@@ -162,7 +162,9 @@ def test_any_function_is_an_exercise(monkeypatch):
     original = task.original.read_text(encoding="utf-8")
     path.write_text(original.replace("activation_backward(dh, ", "activation_backward(2 * dh, "))
     result = check(task, path)
-    assert all(outcome.test.endswith("paper's file") for outcome in result.outcomes)  # no further: the model's tests wait
+    assert all(
+        outcome.test.endswith("paper's file") for outcome in result.outcomes
+    )  # no further: the model's tests wait
     text = shown(result)
     assert "parameter gradient  differs by" in text and "first part at   MLP.forward: dz" in text
     path.write_text(original)
