@@ -76,7 +76,7 @@ CATALOGUE = {
     ),
     "pydoc": Facts(
         BUNDLED,
-        "Python's own, PSF-2.0",
+        "PSF-2.0",
         "Python's own `pydoc_data.topics`",
         "https://docs.python.org/3/license.html",
         WITH_PACKAGE,
