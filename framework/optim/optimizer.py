@@ -242,16 +242,21 @@ class Optimizer:
     def _adopt(self, param, number, key, value):
         if key == "step":  # a count, which stays on the CPU
             return Tensor(np.array(float(value), dtype=np.float32))
-        array = value.array if isinstance(value, Tensor) else value
-        if array is None:
+        if value is None:
             return None
+        adopted = self._copied(param, number, key, value)
+        if adopted.shape != param.shape:
+            raise ValueError(
+                f"{self._name}: the saved {key} of parameter {number} has shape {tuple(adopted.shape)}, the parameter {tuple(param.shape)}"
+            )
+        return adopted
+
+    def _copied(self, param, number, key, value):
+        """A saved tensor or array as a Tensor of the parameter's dtype, on its device."""
+        array = value.array if isinstance(value, Tensor) else value
         if not hasattr(array, "astype"):
             raise TypeError(
                 f"{self._name}: the saved {key} of parameter {number} is a {type(value).__name__}, neither a Tensor nor an array"
-            )
-        if array.shape != param.array.shape:
-            raise ValueError(
-                f"{self._name}: the saved {key} of parameter {number} has shape {tuple(array.shape)}, the parameter {tuple(param.shape)}"
             )
         return Tensor(to_device(array, param.device).astype(param.dtype, copy=True))
 
