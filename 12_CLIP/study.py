@@ -328,7 +328,7 @@ RECIPES = {
     ),
     "flickr8k": dict(
         config=CLIPConfig(image_size=64, **CAPTION_TEXT, **SMALL_RESNET | {"embed_dim": 128, "image_layers": (1, 1, 1, 1)}),
-        epochs=60, batch_size=100, evaluation_batch_size=100, lr=1e-3, training_batch=captioned_batch,
+        epochs=30, batch_size=100, evaluation_batch_size=100, lr=1e-3, training_batch=captioned_batch,
         augment=ZOOM_AND_FLIP.batch, metrics={"image_to_text_accuracy": image_to_text_accuracy},
         final_metrics=RETRIEVAL, **ADAMW,
     ),
