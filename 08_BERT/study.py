@@ -264,7 +264,6 @@ SMALL = dict(vocab_size=8_000, hidden_size=128, num_hidden_layers=2, num_attenti
 FINE_TUNING = dict(
     data="imdb-reviews", config=BERTConfig(**SMALL, head="sequence"), epochs=2, batch_size=32, lr=5e-4, **ADAMW
 )
-FEW_LABELS = FINE_TUNING | dict(data="imdb-reviews-2500", epochs=10)
 RECIPES = {
     "pydoc": dict(
         data="pydoc-pieces",
@@ -275,13 +274,11 @@ RECIPES = {
         epochs=10, steps_per_epoch=100, batch_size=16, lr=3e-3, **PRETRAINING,
     ),
     "imdb-pretrain": dict(
-        data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=10, steps_per_epoch=1000, batch_size=16, lr=1.5e-3,
+        data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=5, steps_per_epoch=1000, batch_size=64, lr=1e-3,
         **PRETRAINING,
     ),
     "imdb": FINE_TUNING,
     "imdb-scratch": FINE_TUNING,
-    "imdb-few": FEW_LABELS,
-    "imdb-few-scratch": FEW_LABELS,
 }  # fmt: skip
 
 

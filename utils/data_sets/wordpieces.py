@@ -19,7 +19,6 @@ from utils.files import write_atomically
 PAD, UNK, CLS, SEP, MASK = range(5)  # as WordPieceTokenizer.train numbers the special tokens
 PYDOC_PIECES, IMDB_PIECES = 2_000, 8_000
 REVIEW_LENGTH = 128  # of a review to fine-tune on: [CLS], its last 126 pieces, [SEP]
-FEW_REVIEWS = 2_500
 SHORTEST = 16  # pieces in a passage; what is left of a document's end is left out
 
 
@@ -92,16 +91,6 @@ def imdb_reviews_in_pieces() -> TextDataset:
     parts = slice(0, 22500), slice(22500, 25000), slice(25000, None)
     train, valid, test = (Split(ids[part], y[part]) for part in parts)
     return TextDataset("imdb-reviews", train, valid, test, tokens)
-
-
-@dataset("imdb-reviews-2500")
-def few_imdb_reviews_in_pieces() -> TextDataset:
-    """`imdb-reviews` with the labels of 2,500 reviews alone to train on, in random order: a tenth of IMDB's; validation and test
-    are as there.
-    """
-    data = imdb_reviews_in_pieces()
-    few = Split(data.train.x[:FEW_REVIEWS], data.train.y[:FEW_REVIEWS])
-    return TextDataset("imdb-reviews-2500", few, data.valid, data.test, data.tokens)
 
 
 def encoded_reviews() -> tuple[list[np.ndarray], tuple[str, ...]]:
