@@ -1,5 +1,6 @@
 """What `dlfs exercise check` and `watch` show of a check."""
 
+import re
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -59,7 +60,7 @@ def first_to_tell(outcomes: list[Outcome]) -> Outcome | None:
 
 def in_words(test: str) -> str:
     name, bracket, parameters = test.removeprefix("test_").partition("[")
-    return name.replace("_s_", "'s ").replace("_", " ") + bracket + parameters
+    return re.sub("_s(?=_|$)", "'s", name).replace("_", " ") + bracket + parameters
 
 
 def explained(outcome: Outcome, path: Path) -> Group:
