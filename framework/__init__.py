@@ -9,6 +9,13 @@ from math import e, inf, nan, pi
 from numpy import dtype, iinfo
 
 from . import absent, arguments, autograd, functional, ops, torch_names
+from .amp import (
+    autocast,
+    clear_autocast_cache,
+    get_autocast_dtype,
+    is_autocast_cache_enabled,
+    is_autocast_enabled,
+)
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import (
@@ -70,6 +77,7 @@ __all__ = [
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled", "save", "load",
     "get_num_threads", "set_num_threads",
+    "autocast", "is_autocast_enabled", "get_autocast_dtype", "is_autocast_cache_enabled", "clear_autocast_cache",
 ]  # fmt: skip
 for _family in (
     ops.activation, ops.conv, ops.convert, ops.creation, ops.dropout, ops.einsum, ops.elementwise, ops.gather,

@@ -8,6 +8,7 @@ The same backward code serves twice: on raw arrays at NumPy's speed, and, under 
 that the walk itself is recorded and can be differentiated again. This file knows no particular op and no Tensor class.
 """
 
+import contextlib
 import functools
 import itertools
 import threading
@@ -129,6 +130,47 @@ class inference_mode(_Switch):
 
 def is_grad_enabled():
     return grad_mode.enabled
+
+
+class _AutocastMode:
+    """on: how many autocast blocks are open, in all threads together. What each op reads; the rest is looked at only if it is not 0."""
+
+    __slots__ = ("on", "_lock")
+
+    def __init__(self):
+        self.on, self._lock = 0, threading.Lock()
+
+    def count(self, change):
+        with self._lock:
+            self.on += change
+
+
+class _AutocastState(threading.local):
+    """A thread's own: the dtype per type of device, None where autocast is off; and the casts of weights, till the outermost block ends."""
+
+    def __init__(self):
+        self.dtypes = {"cpu": None, "cuda": None}
+        self.cache, self.caches, self.depth = {}, True, 0
+
+
+autocast_mode, autocast_state = _AutocastMode(), _AutocastState()
+
+
+@contextlib.contextmanager
+def autocasting(dtypes):
+    """Within it autocast has these dtypes, {"cpu": …, "cuda": …}, in this thread."""
+    before, autocast_state.dtypes = autocast_state.dtypes, dtypes
+    autocast_mode.count(1)
+    try:
+        yield
+    finally:
+        autocast_state.dtypes = before
+        autocast_mode.count(-1)
+
+
+def _no_autocast():
+    """Backward computes in the dtypes that forward had, whatever block it is called in."""
+    return autocasting({"cpu": None, "cuda": None}) if autocast_mode.on else contextlib.nullcontext()
 
 
 # --- partial gradients ------------------------------------------------------------------------------------------------
@@ -262,7 +304,7 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
         if _arrive(pending, root, g, False, create_graph) and root.__class__ is Node:
             heappush(heap, (-root.order, root))
     wrap_saved = wrap if create_graph else None
-    with np.errstate(all="ignore"), set_grad_enabled(create_graph):
+    with np.errstate(all="ignore"), set_grad_enabled(create_graph), _no_autocast():
         while heap:
             node = heappop(heap)[1]
             g, owned = pending.pop(node)

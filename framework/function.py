@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import backend
-from .autograd import Node, enable_grad, grad_mode, no_grad, pick
+from .autograd import Node, autocast_state, autocasting, enable_grad, grad_mode, no_grad, pick
 from .tensor import Tensor, grad
 
 
@@ -81,7 +81,11 @@ class _Custom:
                 raise RuntimeError(
                     f"{self.name}.backward: gradient {position} has shape {tuple(gi.shape)}, the input it belongs to {tuple(edge.shape)}"
                 )
-        return [None if gi is None else gi if wrap is not None else gi.array.copy() for gi in results[: len(edges)]]
+        results = [
+            gi if gi is None or edge is None else gi.to(edge.dtype)
+            for gi, edge in zip(results[: len(edges)], edges, strict=True)
+        ]
+        return [None if gi is None else gi if wrap is not None else gi.array.copy() for gi in results]
 
 
 class Function:
@@ -165,11 +169,11 @@ class _Checkpoint:
     name, view = "checkpoint", False
 
     def backward(self, node, edges, g, wrap):
-        function, args, kwargs, leaves, state = node.saved
+        function, args, kwargs, leaves, state, dtypes = node.saved
         now = backend.default_generator.get_state()
         if state is not None:
             backend.default_generator.set_state(state)
-        with enable_grad():
+        with enable_grad(), autocasting(dtypes):
             inputs = [_relay(x, wrap) if isinstance(x, Tensor) else x for x in args]
             outputs = function(*inputs, **kwargs)
         backend.default_generator.set_state(now)
@@ -228,7 +232,8 @@ def checkpoint(function, *args, use_reentrant=None, preserve_rng_state=True, **k
     edges = tuple(x.edge() for x in tensors) + tuple(leaves)
     versions = tuple((x.cell(), x.cell()[0]) for x in tensors)
     first = outputs[0].array
-    node = Node(_checkpoint, edges, (function, args, kwargs, leaves, state), versions, None, first.shape, first.dtype)
+    saved = (function, args, kwargs, leaves, state, autocast_state.dtypes)
+    node = Node(_checkpoint, edges, saved, versions, None, first.shape, first.dtype)
     if isinstance(returned, Tensor):
         return Tensor(first, True, node)
     return tuple(

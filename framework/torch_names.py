@@ -1,11 +1,12 @@
 """Where torch's names lie in the engine, for the files that drop_in.py loads."""
 
+import functools
 import importlib
 import types
 
 import numpy as np
 
-from . import backend
+from . import amp, backend
 from .absent import message
 from .function import checkpoint
 from .ops.convert import TYPED
@@ -131,8 +132,27 @@ AUTOGRAD = Names(
     functional="framework.functional",
     Variable=lambda data, requires_grad=False: data.requires_grad_() if requires_grad else data,
 )
+
+
+def _amp_of(device):
+    """torch.cuda.amp and torch.cpu.amp: torch.amp for one type of device."""
+
+    def autocast(enabled=True, dtype=backend.float16, cache_enabled=True):
+        return amp.autocast(device, dtype, enabled, cache_enabled)
+
+    return Names(
+        f"torch.{device}.amp",
+        autocast=autocast,
+        GradScaler=functools.partial(amp.GradScaler, device),
+        custom_fwd=functools.partial(amp.custom_fwd, device_type=device),
+        custom_bwd=functools.partial(amp.custom_bwd, device_type=device),
+    )
+
+
 CUDA = Names(
     "torch.cuda",
+    amp=_amp_of("cuda"),
+    is_bf16_supported=lambda including_emulation=True: False,
     is_available=backend.cuda_is_available,
     device_count=lambda: backend.cupy().cuda.runtime.getDeviceCount() if backend.cuda_is_available() else 0,
     current_device=lambda: backend.cupy().cuda.runtime.getDevice(),
@@ -158,7 +178,9 @@ TORCH = Names(
     optim="framework.optim",
     linalg="framework.linalg",
     autograd=AUTOGRAD,
+    amp=Names("torch.amp", "framework.amp"),
     cuda=CUDA,
+    cpu=Names("torch.cpu", amp=_amp_of("cpu"), is_available=lambda: True),
     utils=Names(
         "torch.utils",
         data="framework.data",

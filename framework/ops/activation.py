@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..precision import listed
 from ..tensor import Tensor, method
 from . import elementwise, special
 from .define import op
@@ -253,6 +254,7 @@ def logsigmoid(input):
 
 
 @method()
+@listed
 def prelu(input, weight):
     """x where x > 0, weight · x elsewhere; weight has one element, or one for each channel (dimension 1)."""
     channels = floating("prelu", input).shape[1] if input.ndim > 1 else 1

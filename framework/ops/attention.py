@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from ..precision import listed
 from ..tensor import Tensor
 from .activation import is_small, sum_along
 from .creation import zeros
 from .define import op
 from .dropout import dropout, keep_mask
-from .linalg import bmm, linear
+from .linalg import baddbmm, bmm, linear
 from .shape import cat
 
 # --- one head, or many side by side -----------------------------------------------------------------------------------
@@ -87,6 +88,7 @@ _attention = op(
 )
 
 
+@listed
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
 ):
@@ -235,8 +237,9 @@ def multi_head_attention_forward(
         mask = padding if mask is None else mask + padding
     dropout_p = dropout_p if training else 0.0
     if need_weights:
-        scores = bmm(q * (1 / math.sqrt(head)), k.mT)
-        p = dropout((scores if mask is None else scores + mask).softmax(-1), dropout_p)
+        q = q * (1 / math.sqrt(head))
+        scores = bmm(q, k.mT) if mask is None else baddbmm(mask, q, k.mT)
+        p = dropout(scores.softmax(-1), dropout_p)
         output = bmm(p, v)  # (B·heads, T, head)
     else:
         output = scaled_dot_product_attention(q, k, v, mask, dropout_p, causal)

@@ -26,6 +26,7 @@ import numpy as np
 
 from .. import threads
 from ..backend import array_module
+from ..precision import listed
 from ..tensor import Tensor
 from .define import op
 
@@ -409,6 +410,7 @@ def _transposed_convolution(name, dims, input, weight, bias, stride, padding, ou
     return y if input.ndim == dims + 2 else y.squeeze(0)
 
 
+@listed
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y[n,o,p] = b[o] + Σ_c,k w[o,c,k] · x[n,c, s·p + d·k − pad]: a cross-correlation, as PyTorch's.
 
@@ -418,16 +420,19 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolution("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@listed
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """As conv1d in two dimensions: input (N, C, H, W) or (C, H, W), weight (O, C/groups, kh, kw)."""
     return _convolution("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@listed
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """As conv1d in three dimensions: input (N, C, D, H, W) or (C, D, H, W), weight (O, C/groups, kd, kh, kw)."""
     return _convolution("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@listed
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The gradient of conv1d with respect to its input, as an op of its own: x[n,c,q] = b[c] + Σ w[o,c,k] · y[n,o,p] over s·p + d·k − pad = q.
 
@@ -439,6 +444,7 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
     )
 
 
+@listed
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """As conv_transpose1d in two dimensions: input (N, O, H, W) or (O, H, W), weight (O, C/groups, kh, kw)."""
     return _transposed_convolution(
@@ -446,6 +452,7 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
     )
 
 
+@listed
 def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """As conv_transpose1d in three dimensions: input (N, O, D, H, W) or (O, D, H, W), weight (O, C/groups, kd, kh, kw)."""
     return _transposed_convolution(

@@ -23,6 +23,7 @@ import numpy as np
 from .. import backend
 from ..arguments import refusal
 from ..autograd import Node, grad_mode, pick
+from ..precision import WIDE, cast_inputs, is_wide, mode, narrowed, widened
 from ..tensor import NUMPY_FUNCTIONS, Tensor, grad, ndarray
 
 OPS = {}  # every op by name: what the profiler and the tests go through
@@ -120,6 +121,8 @@ def unary(name, forward, vjp, keeps=""):
     saves_x, saves_y, y_first = "x" in op.names, "y" in op.names, op.names[:1] == ("y",)
 
     def apply(input):
+        if mode.on:
+            (input,) = cast_inputs(name, (input,))
         try:
             x = input.array
         except AttributeError:
@@ -225,6 +228,8 @@ def binary(name, forward, vjp_a, vjp_b, floats_only=False, bools=True):
     b_wants_a, b_wants_b, b_wants_y = "a" in reads_b, "b" in reads_b, "y" in reads_b
 
     def apply(input, other):
+        if mode.on:
+            input, other = cast_inputs(name, (input, other))
         try:
             a = input.array
             needs_a = input.needs_grad
@@ -324,6 +329,7 @@ class General(Op):
             None if f is None else tuple(self.names.index(name) for name in _names(f)[1:]) for f in derivatives
         ]
         self.returns_saved = "saved" in self.names
+        self.wide = name in WIDE
         self.save = self._saver(settings)
 
     def _saver(self, settings):
@@ -356,6 +362,8 @@ class General(Op):
 
     def backward(self, node, edges, g, wrap):
         values = node.saved if wrap is None else self.rewrapped(node, wrap)
+        if wide := self.wide and node.dtype is backend.float16 and wrap is None and is_wide(self.name, g):
+            values, g = widened(values), widened(g)
         if "needs" in self.names:
             values = list(values)
             values[self.names.index("needs")] = tuple(edge is not None for edge in edges)
@@ -367,6 +375,11 @@ class General(Op):
             results = [
                 None if edge is None or reader is None else vjp(g, *[values[i] for i in reader])
                 for vjp, reader, edge in zip(self.vjps, self.readers, edges, strict=True)
+            ]
+        if wide:
+            results = [
+                gi if gi is None or edge is None else gi.astype(edge.dtype, copy=False)
+                for gi, edge in zip(results, edges, strict=True)
             ]
         if node.fix is not None:
             results = [
@@ -407,6 +420,8 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
     first_rest, saves_y = len(op.inputs), "y" in op.names
 
     def apply(*inputs, **static):
+        if mode.on:
+            inputs = cast_inputs(name, inputs)
         arrays, needs, found = [], False, False
         for x in inputs:
             if isinstance(x, Tensor):
@@ -415,7 +430,11 @@ def op(name, forward, *vjps, backward=None, composite=None, view=False, broadcas
                 arrays.append(x.array)
             else:
                 arrays.append(x)
-        y = op.forward(*arrays, **static)
+        if op.wide and arrays[0].dtype is backend.float16 and is_wide(name, arrays[0]):
+            y = op.forward(*widened(arrays), **static)
+            y = (narrowed(y[0]), y[1]) if op.returns_saved else narrowed(y)
+        else:
+            y = op.forward(*arrays, **static)
         saved = None
         if op.returns_saved:
             y, saved = y

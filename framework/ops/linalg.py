@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..precision import listed, mode
 from ..tensor import Tensor, implements, method
 from .activation import floating
 from .define import broadcast_shape, op
@@ -70,6 +71,8 @@ def matmul(input, other):
 
 
 def same_dtype(name, *tensors):
+    if mode.on:  # autocast's casts come when the op itself is called
+        return
     first = tensors[0].dtype
     for tensor in tensors:
         if tensor is not None and tensor.dtype != first:
@@ -132,9 +135,10 @@ def linear(input, weight, bias=None):
             f"linear: input {tuple(input.shape)}, weight {tuple(weight.shape)}: the last sizes must be equal, the weight (out, in)"
         )
     y = matmul(input, weight.T if weight.ndim == 2 else weight)
-    return y if bias is None else y + bias
+    return y if bias is None else y + bias.to(y.dtype)
 
 
+@listed
 def bilinear(input1, input2, weight, bias=None):
     """y_k = x1ᵀ W_k x2 + b_k: inputs (…, in1) and (…, in2), weight (out, in1, in2), bias (out,); the result is (…, out)."""
     same_dtype("bilinear", input1, input2, weight, bias)
@@ -183,12 +187,14 @@ def bmm(input, mat2):
 
 
 @method()
+@listed
 def mv(input, vec):
     """(n, k) @ (k,)."""
     return _ranked("mv", input, vec, (2, 1))
 
 
 @method()
+@listed
 def dot(input, tensor):
     """The sum of the products of two vectors of one length."""
     return _ranked("dot", input, tensor, (1, 1))
@@ -208,12 +214,14 @@ def _scaled_sum(input, product, beta, alpha):
 
 
 @method()
+@listed
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta · input + alpha · mat1 @ mat2; the input broadcasts. With beta = 0 it is not looked at."""
     return _scaled_sum(input, _ranked("addmm", mat1, mat2, (2, 2)), beta, alpha)
 
 
 @method()
+@listed
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta · input + alpha · batch1 @ batch2, for batches of matrices; the input broadcasts. With beta = 0 it is not looked at."""
     return _scaled_sum(input, _ranked("baddbmm", batch1, batch2, (3, 3)), beta, alpha)
@@ -257,6 +265,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12):
     return input / floating("normalize", input).norm(p, dim, keepdim=True).clamp(min=eps)
 
 
+@listed
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along dim; the two broadcast."""
     if not (x1.is_floating_point() or x2.is_floating_point()):
@@ -306,6 +315,7 @@ _inv = op("inv", np.linalg.inv, _inv_slope)
 _solve = op("solve", lambda a, b: np.linalg.solve(a, b), backward=_solve_slopes, broadcasts=True)
 
 
+@listed
 def inv(A):
     """The inverses of square matrices (…, n, n). LinAlgError where there is none; solve(A, B) is better than inv(A) @ B."""
     return _try("linalg.inv", _inv, _square("linalg.inv", A))
@@ -316,6 +326,7 @@ def inverse(input):
     return inv(input)
 
 
+@listed
 def solve(A, B, *, left=True):
     """X with A X = B (left=False: X A = B): A (…, n, n), B (…, n, k) or (…, n). LinAlgError where A is singular."""
     _square("linalg.solve", A)
@@ -352,6 +363,7 @@ class _LstsqResult(NamedTuple):
     singular_values: Tensor
 
 
+@listed
 def lstsq(A, B, rcond=None, *, driver=None):
     """The X that makes ‖A X − B‖ least, the smallest where several do: A (…, m, n), B (…, m, k) or (…, m) → solution (…, n, k) or (…, n).
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from .. import backend
+from ..precision import listed
 from ..tensor import Tensor
 from . import elementwise
 from .activation import exp_shifted, floating, log_softmax, logsigmoid, sigma, softmax, sum_along
@@ -120,6 +121,7 @@ def _cross_entropy_slope(g, saved, logits, target, weights):
 _cross_entropy = op("cross_entropy", _cross_entropy_forward, _cross_entropy_slope, None)
 
 
+@listed
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
 ):
@@ -171,6 +173,7 @@ def _cross_entropy_of_probabilities(input, target, weight, ignore_index, reducti
     return losses.sum() / losses.numel() if reduction == "mean" else _reduced(losses, reduction)
 
 
+@listed
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """−input[target], for log probabilities: input (C,), (N, C) or (N, C, d1, …), target int64 (), (N,) or (N, d1, …). As cross_entropy."""
     _check_reduction("nll_loss", reduction, size_average, reduce)
@@ -213,18 +216,21 @@ def _pair(name, input, target, weight=None):
     return input, target
 
 
+@listed
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input − target)²."""
     _check_reduction("mse_loss", reduction, size_average, reduce)
     return _reduced(_mse(*_pair("mse_loss", input, target, weight)), reduction)
 
 
+@listed
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input − target|."""
     _check_reduction("l1_loss", reduction, size_average, reduce)
     return _reduced(_l1(*_pair("l1_loss", input, target, weight)), reduction)
 
 
+@listed
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """½ d² where d = |input − target| < delta, delta (d − ½ delta) elsewhere."""
     _check_reduction("huber_loss", reduction)
@@ -233,6 +239,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return _reduced(_huber(elementwise.sub(*_pair("huber_loss", input, target, weight)), delta=delta), reduction)
 
 
+@listed
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """½ d² / beta where d = |input − target| < beta, d − ½ beta elsewhere."""
     _check_reduction("smooth_l1_loss", reduction, size_average, reduce)
@@ -283,6 +290,7 @@ def _same_size(name, input, target):
         )
 
 
+@listed
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """−t log p − (1 − t) log(1 − p), for probabilities p = input; the logarithms are cut off at −100. weight: a factor, broadcast."""
     _check_reduction("binary_cross_entropy", reduction, size_average, reduce)
@@ -296,6 +304,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return _reduced(losses if weight is None else losses * weight, reduction)
 
 
+@listed
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
@@ -309,6 +318,7 @@ def binary_cross_entropy_with_logits(
     return _reduced(losses if weight is None else losses * weight, reduction)
 
 
+@listed
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """t (log t − input), for log probabilities input; with log_target the target is log t. "batchmean" divides the sum by the batch."""
     _check_reduction("kl_div", reduction, size_average, reduce, also=("batchmean",))

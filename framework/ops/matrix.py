@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..precision import listed
 from ..tensor import Tensor, method
 from .activation import floating
 from .define import op
@@ -17,6 +18,7 @@ __all__ = ["tensordot", "kron", "trace", "det", "slogdet", "logdet"]
 # --- products and traces ----------------------------------------------------------------------------------------------
 
 
+@listed
 def tensordot(a, b, dims=2):
     """Σ over the dimensions `dims`: a number, of the last of a and the first of b; or a pair of lists, those of a and those of b."""
     if isinstance(dims, Tensor):
@@ -49,6 +51,7 @@ def kron(input, other):
 
 
 @method()
+@listed
 def trace(input):
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
@@ -109,6 +112,7 @@ def _cholesky_slope(g, y):
 _cholesky = op("cholesky", lambda a: np.linalg.cholesky(a), _cholesky_slope)
 
 
+@listed
 def cholesky(A, *, upper=False):
     """L, lower triangular, with A = L Lᵀ, of symmetric positive definite matrices (…, n, n); upper=True: Lᵀ. Else LinAlgError."""
     try:
@@ -136,6 +140,7 @@ _qr = op("qr", _qr_forward, backward=lambda g, a, saved: (_qr_slopes(g, a, saved
 qr_result = collections.namedtuple("qr", ["Q", "R"])
 
 
+@listed
 def qr(A, mode="reduced"):
     """(Q, R): A (…, m, n) = Q R, Q with orthonormal columns, R upper triangular; differentiable for m ≥ n, and mode="reduced"."""
     if mode not in ("reduced", "complete", "r"):

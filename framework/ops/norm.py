@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from ..backend import array_module, finfo
+from ..backend import array_module, finfo, float16, float32
+from ..precision import listed
 from .conv import BLOCK
 from .define import op
 from .elementwise import rsqrt
@@ -119,13 +120,14 @@ def _normalized(name, x, weight, bias, axes, shape, eps):
         raise NotImplementedError(
             f"{name}: the input must have a floating dtype, got {x.dtype}; convert it with .float()"
         )
+    half = x.dtype == float16  # then γ and β may be float32, and the moments are
     for value in (weight, bias):
-        if value is not None and value.dtype != x.dtype:
+        if value is not None and value.dtype != x.dtype and not (half and value.dtype == float32):
             raise RuntimeError(
                 f"{name}: dtypes {x.dtype} and {value.dtype} differ; convert one of them with .to(dtype)"
             )
     size = [1 if axis in axes else n for axis, n in enumerate(x.array.shape)]
-    moments = tuple([np.empty(size, x.dtype, like=x.array) for _ in range(2)])
+    moments = tuple([np.empty(size, float32 if half else x.dtype, like=x.array) for _ in range(2)])
     return standardize(x, weight, bias, axes=axes, eps=eps, moments=moments, shape=shape), moments
 
 
@@ -169,7 +171,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             raise RuntimeError("batch_norm: without training it needs running_mean and running_var")
         scale = rsqrt(running_var + eps) if weight is None else rsqrt(running_var + eps) * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        return input * scale.reshape(shape) + shift.reshape(shape)
+        return (input * scale.reshape(shape) + shift.reshape(shape)).to(input.dtype)
     axes = (0, *range(2, input.ndim))
     n = input.array.size // input.array.shape[1] if input.array.shape[1] else 0
     if n == 1:
@@ -179,6 +181,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     return y
 
 
+@listed
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Over the last dimensions, which must be normalized_shape: each example to mean 0 and variance 1, times weight, plus bias.
 
@@ -199,6 +202,7 @@ def _normalized_shape(name, input, normalized_shape, **values):
     return shape
 
 
+@listed
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """As layer_norm, over each of num_groups groups of channels and space: input (N, C, …), weight and bias (C,) or None."""
     _check("group_norm", input, weight=weight, bias=bias)
@@ -228,6 +232,7 @@ def instance_norm(
     return y
 
 
+@listed
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / √(mean(x²) + ε) · weight, the mean over the last dimensions, normalized_shape; eps: the dtype's own by default.
 
@@ -236,5 +241,6 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     shape = _normalized_shape("rms_norm", input, normalized_shape, weight=weight)
     dim = tuple(range(input.ndim - len(shape), input.ndim))
     eps = finfo(input.dtype).eps if eps is None else eps
-    y = input * rsqrt((input * input).mean(dim, keepdim=True) + eps)
-    return y if weight is None else y * weight
+    x = input.float() if input.dtype == float16 else input  # whose squares overflow
+    y = x * rsqrt((x * x).mean(dim, keepdim=True) + eps)
+    return (y if weight is None else y * weight).to(input.dtype)

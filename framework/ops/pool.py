@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import threads
 from ..backend import array_module
+from ..precision import listed
 from ..tensor import Tensor
 from . import conv
 from .conv import BLOCK, Geometry, batch_first, per_dimension, rows_first, window_counts
@@ -271,6 +272,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pooling("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@listed
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """As max_pool1d in three dimensions: (N, C, D, H, W) or (C, D, H, W); indices are into the flattened D · H · W."""
     return _max_pooling("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
@@ -294,6 +296,7 @@ def avg_pool2d(
     )
 
 
+@listed
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
@@ -326,6 +329,7 @@ def _adaptive_bounds(n, out):
     return [(i * n // out, -((i + 1) * n // -out)) for i in range(out)]
 
 
+@listed
 def mix(x, dim, weights):
     """Σ_j weights[i, j] · x[…, j, …] along dim, counted from the end; weights (out, in)."""
     weights = Tensor(np.array(weights, x.dtype, like=x.array))
@@ -375,6 +379,7 @@ def adaptive_avg_pool2d(input, output_size):
     return _adaptive_average("adaptive_avg_pool2d", 2, input, output_size)
 
 
+@listed
 def adaptive_avg_pool3d(input, output_size):
     """As adaptive_avg_pool2d in three dimensions."""
     return _adaptive_average("adaptive_avg_pool3d", 3, input, output_size)

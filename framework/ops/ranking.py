@@ -2,6 +2,7 @@
 
 import math
 
+from ..precision import listed
 from .activation import floating, logsigmoid
 from .elementwise import exp, log, minimum, square, where
 from .loss import _check_reduction, _reduced
@@ -11,11 +12,13 @@ __all__ = ["cdist", "pairwise_distance"]
 # --- distances --------------------------------------------------------------------------------------------------------
 
 
+@listed
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """‖x1 − x2 + eps‖_p over the last dimension; the two broadcast."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
+@listed
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm distances of every row of x1 (…, P, M) to every row of x2 (…, R, M): (…, P, R). compute_mode changes no meaning."""
     for x in (x1, x2):
@@ -29,12 +32,14 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 # --- pairs and triples ------------------------------------------------------------------------------------------------
 
 
+@listed
 def margin_ranking_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
     """max(0, margin − t (x1 − x2)): t = 1 where x1 should be the larger, −1 where x2."""
     _check_reduction("margin_ranking_loss", reduction, size_average, reduce)
     return _reduced((margin - target * (input1 - input2)).clamp(min=0), reduction)
 
 
+@listed
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """The distance x where t = 1, max(0, margin − x) where t = −1."""
     _check_reduction("hinge_embedding_loss", reduction, size_average, reduce)
@@ -42,12 +47,14 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
     return _reduced(alike + unlike, reduction)
 
 
+@listed
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(−t x))."""
     _check_reduction("soft_margin_loss", reduction, size_average, reduce)
     return _reduced(-logsigmoid(target * input), reduction)
 
 
+@listed
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """With c the cosine of x1 and x2, (N, D) or (D,): 1 − c where t = 1, max(0, c − margin) where t = −1."""
     _check_reduction("cosine_embedding_loss", reduction, size_average, reduce)
@@ -62,6 +69,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
     return _reduced(alike + unlike, reduction)
 
 
+@listed
 def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
 ):
@@ -95,6 +103,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     return _reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
+@listed
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
 ):

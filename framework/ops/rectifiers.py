@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import backend
+from ..precision import listed
 from ..tensor import Tensor
 from .activation import _leaky_relu, finish, floating, leaky_relu, softmax, softplus
 from .define import op
@@ -77,6 +78,7 @@ def hardswish(input, inplace=False):
     return finish(input, _hardswish(floating("hardswish", input)), inplace)
 
 
+@listed
 def mish(input, inplace=False):
     """x tanh(log(1 + exp(x))) (Misra 2019, arXiv:1908.08681)."""
     return finish(input, input * tanh(softplus(floating("mish", input))), inplace)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import backend
+from ..precision import listed
 from .define import op
 from .dropout import dropout as drop
 from .elementwise import relu, sigmoid, tanh
@@ -417,6 +418,7 @@ def _check(name, x, states, params, gates, count, layers, per_layer, N):
             )
 
 
+@listed
 def lstm(*args):
     """lstm(input, (h0, c0), params, has_biases, num_layers, dropout, train, bidirectional, batch_first) → output, h_n, c_n.
 
@@ -427,36 +429,43 @@ def lstm(*args):
     return _sequence("lstm", _lstm_layer, 4, 2, args)
 
 
+@listed
 def gru(*args):
     """gru(input, h0, params, has_biases, num_layers, dropout, train, bidirectional, batch_first) → output, h_n; shapes as in lstm."""
     return _sequence("gru", _gru_layer, 3, 1, args)
 
 
+@listed
 def rnn_tanh(*args):
     """rnn_tanh(input, h0, params, has_biases, num_layers, dropout, train, bidirectional, batch_first) → output, h_n; shapes as in lstm."""
     return _sequence("rnn_tanh", functools.partial(_rnn_layer, nonlinearity="tanh"), 1, 1, args)
 
 
+@listed
 def rnn_relu(*args):
     """As rnn_tanh with relu."""
     return _sequence("rnn_relu", functools.partial(_rnn_layer, nonlinearity="relu"), 1, 1, args)
 
 
+@listed
 def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step: input (N, I) or (I,), hx = (h, c) each (N, H) or (H,) → (h', c')."""
     return _one_step(_lstm_step, input, hx, w_ih, w_hh, b_ih, b_hh)
 
 
+@listed
 def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step: input (N, I) or (I,), hx (N, H) or (H,) → h'."""
     return _one_step(_gru_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
+@listed
 def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step: input (N, I) or (I,), hx (N, H) or (H,) → h'."""
     return _one_step(functools.partial(_rnn_step, nonlinearity="tanh"), input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
+@listed
 def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """As rnn_tanh_cell with relu."""
     return _one_step(functools.partial(_rnn_step, nonlinearity="relu"), input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]

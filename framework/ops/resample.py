@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..precision import listed
 from ..tensor import Tensor
 from .conv import per_dimension
 from .define import op
@@ -140,6 +141,7 @@ _MODES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}  # how many 
 _AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
+@listed
 def interpolate(
     input,
     size=None,
@@ -228,6 +230,7 @@ def pixel_unshuffle(input, downscale_factor):
     )
 
 
+@listed
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """x / (k + alpha · mean of x² over `size` neighbouring channels)^beta (Krizhevsky et al. 2012); input (N, C, …)."""
     if input.ndim < 3:

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..precision import listed
 from ..tensor import Tensor, method
 from .define import op
 from .dims import dim_of, dims_of
@@ -100,6 +101,7 @@ def count_nonzero(input, dim=None):
 
 
 @method()
+@listed
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum, in which NaN counts as 0."""
     return sum(_without_nan(input), dim, keepdim, dtype=dtype)

@@ -22,6 +22,9 @@ ELSEWHERE = {
     },
     "test_random.py": {"Generator", "default_generator", "manual_seed"},
     "test_autograd.py": {"no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled"},
+    "test_autocast.py": {
+        "autocast", "is_autocast_enabled", "get_autocast_dtype", "is_autocast_cache_enabled", "clear_autocast_cache",
+    },
     "test_threads.py": {"get_num_threads", "set_num_threads"},
     "tests/test_serialization.py": {"save", "load"},
 }  # fmt: skip
