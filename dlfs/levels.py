@@ -62,6 +62,7 @@ class Level(Protocol):
 
     # what the Trainer asks of a model, by PyTorch's names
     optimizer: Any
+    scaler: Any  # of the loss, for mixed precision; or None
 
     def train(self, mode: bool = True) -> None: ...
     def loss(self, inputs: Arrays, targets: Arrays) -> Any: ...  # a scalar with item() and backward()
@@ -74,6 +75,8 @@ class Level(Protocol):
 
 class HandLevel:
     """A level in NumPy by hand: its model keeps `params`, and its own backward fills `grads`."""
+
+    scaler = None
 
     def __init__(self, model: Any, title: str = TITLES["by-hand"]):
         self.model, self.title = model, title
@@ -189,17 +192,24 @@ class TensorLevel:
     ):
         self.model, self.library, self.title, self.device = model, library, title, device
         self.to_model, self.from_model = to_model, from_model
-        self.bf16 = self.channels_last = False
+        self.channels_last, self.half, self.scaler = False, None, None
         if device != "cpu":
             self.load_state(self.state())
 
-    def speed_up(self, compile: bool = False, bf16: bool = False, channels_last: bool = False) -> None:
-        """Run the model faster by PyTorch's own means, once its weights are loaded.
+    def speed_up(
+        self, compile: bool = False, bf16: bool = False, fp16: bool = False, channels_last: bool = False
+    ) -> None:
+        """Run the model faster by the library's own means, once its weights are loaded.
 
-        compile: as generated code, by torch.compile. bf16: products and convolutions in bfloat16, the weights stay as they are.
-        channels_last: images and kernels lie in memory with the channels innermost, which convolutions like.
+        compile: as generated code, by torch.compile. bf16, fp16: products and convolutions in bfloat16 or float16, the weights stay as
+        they are; for float16's sake the trainer scales the loss. channels_last: images and kernels lie in memory with the channels
+        innermost, which convolutions like.
         """
-        self.bf16, self.channels_last = bf16, channels_last
+        self.channels_last = channels_last
+        if bf16 or fp16:
+            self.half = self.library.bfloat16 if bf16 else self.library.float16
+        if fp16:
+            self.scaler = self.library.amp.GradScaler(self.device.partition(":")[0])
         if channels_last:
             for parameter in self.parameters().values():
                 parameter.data = self.laid_out(parameter.data)
@@ -217,9 +227,9 @@ class TensorLevel:
 
     def precision(self) -> Any:
         """The context in which the model runs."""
-        if not self.bf16:
+        if self.half is None:
             return contextlib.nullcontext()
-        return self.library.autocast(self.device.partition(":")[0], dtype=self.library.bfloat16)
+        return self.library.autocast(self.device.partition(":")[0], dtype=self.half)
 
     def parameters(self) -> dict[str, Any]:
         is_module = hasattr(self.model, "named_parameters")

@@ -20,6 +20,8 @@ from utils.training_utils import CHECKPOINT, LOG, Plan, TrainingBatches, accurac
 class Mean:
     """A learner whose one weight follows the batches by momentum, with noise: any slip in order, state or seed changes it."""
 
+    scaler = None
+
     def __init__(self):
         self.weight, self.seen = framework.zeros(3, dtype=framework.float64).requires_grad_(), []
 

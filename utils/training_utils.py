@@ -49,6 +49,7 @@ class Learner(Protocol):
     """What training asks of a level: PyTorch's names for a model, and an optimizer for it."""
 
     optimizer: Any
+    scaler: Any  # of the loss, for mixed precision; or None
 
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
     def set_lr(self, lr: float) -> None: ...
@@ -117,6 +118,7 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, callbacks: 
         learner.optimizer,
         TrainingBatches(data.train, plan),
         valid=lambda: evaluate(learner, data.valid, plan, "valid"),
+        scaler=learner.scaler,
         accumulate=plan.accumulate,
         clip=plan.clip,
         ema=plan.ema,

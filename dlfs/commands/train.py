@@ -29,7 +29,7 @@ from utils.files import write_atomically
 from utils.training_utils import CHECKPOINT, Plan, Row, accuracy, example_pairs, final_figures, read_checkpoint, train
 from utils.visualization import plot_curves
 
-FASTER = ("compile", "bf16", "channels_last")  # what TensorLevel.speed_up takes
+FASTER = ("compile", "bf16", "fp16", "channels_last")  # what TensorLevel.speed_up takes
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -80,6 +80,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 )
 @click.option("--compile", is_flag=True, help="Levels 2 and 3: run the model through torch.compile.")
 @click.option("--bf16", is_flag=True, help="Levels 2 and 3: products and convolutions in bfloat16, by autocast.")
+@click.option(
+    "--fp16",
+    is_flag=True,
+    help="All levels but by-hand: products and convolutions in float16, by autocast, and the loss scaled.",
+)
 @click.option("--channels-last", is_flag=True, help="Levels 2 and 3: the channels of images innermost in memory.")
 @click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard, too.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or cuda:N.")
@@ -158,12 +163,17 @@ def new_run(
     tensorboard: bool,
     compile: bool,
     bf16: bool,
+    fp16: bool,
     channels_last: bool,
 ) -> Run:
     """The facts of a run, checked, as run.json keeps them."""
     levels = list(study.levels) if level == "all" else [level]
     study.require_level(levels[0])
-    faster = [name for name in FASTER if given.get(name)]
+    if bf16 and fp16:
+        raise UsageError("--bf16 or --fp16, not both: a product has one precision")
+    if fp16 and "by-hand" in levels:
+        raise UsageError(f"by-hand has no --fp16: give --level {', --level '.join(sorted(set(study.levels) - {'by-hand'}))}")
+    faster = [name for name in FASTER if given.get(name) and name != "fp16"]
     if faster and set(levels) - {"lowlevel", "paper"}:
         asked = ", ".join(option(name) for name in faster)
         raise UsageError(f"only PyTorch has {asked}: give --level paper or --level lowlevel besides")
@@ -195,6 +205,7 @@ def new_run(
         "tensorboard": tensorboard,
         "compile": compile,
         "bf16": bf16,
+        "fp16": fp16,
         "channels_last": channels_last,
         "from": str(from_) if from_ else None,
         "seed": seed,
