@@ -58,6 +58,7 @@ class Level(Protocol):
     def use_optimizer(self, name: str, lr: float, options: dict[str, Any]) -> None: ...
     def set_lr(self, lr: float) -> None: ...
     def manual_seed(self, seed: int) -> None: ...
+    def distribute(self) -> None: ...
     def step(self, inputs: Arrays, targets: Arrays) -> float: ...
 
     # what the Trainer asks of a model, by PyTorch's names
@@ -119,6 +120,9 @@ class HandLevel:
 
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
+
+    def distribute(self) -> None:
+        """Nothing: the trainer averages the gradients."""
 
     def manual_seed(self, seed: int) -> None:
         """Nothing: by hand, whatever is random is an input."""
@@ -192,7 +196,9 @@ class TensorLevel:
     ):
         self.model, self.library, self.title, self.device = model, library, title, device
         self.to_model, self.from_model = to_model, from_model
-        self.channels_last, self.half, self.scaler = False, None, None
+        self.channels_last = False
+        self.half = self.scaler = None
+        self.parallel: Any = None  # DistributedDataParallel around the loss
         if device != "cpu":
             self.load_state(self.state())
 
@@ -219,6 +225,15 @@ class TensorLevel:
             )  # of where the checks of a batch leave the compiled code
             self.model.forward = self.library.compile(self.model.forward)
             self.model.loss = self.library.compile(self.model.loss)
+
+    def distribute(self) -> None:
+        """Average the gradients over all processes by the library's DistributedDataParallel, where the model is a module.
+
+        What has bare tensors or arrays has none; the trainer averages its gradients.
+        """
+        if hasattr(self.model, "named_parameters"):
+            self.parallel = self.library.nn.parallel.DistributedDataParallel(loss_of(self.model, self.library))
+            self.no_sync = self.parallel.no_sync
 
     def laid_out(self, tensor: Any) -> Any:
         return (
@@ -300,7 +315,7 @@ class TensorLevel:
 
     def loss(self, inputs: Arrays, targets: Arrays) -> Any:
         with self.precision():
-            return self.model.loss(*self.tensors(inputs), *self.tensors(targets))
+            return (self.parallel or self.model.loss)(*self.tensors(inputs), *self.tensors(targets))
 
     def step(self, inputs: Arrays, targets: Arrays) -> float:
         return optimizer_step(self, inputs, targets)
@@ -313,6 +328,20 @@ class TensorLevel:
             self.model.load_state_dict(state)
         else:
             copy_state(self.model.state_dict(), state)
+
+
+def loss_of(model: Any, library: Any) -> Any:
+    """A module whose forward is the model's loss: what DistributedDataParallel wraps."""
+
+    class Loss(library.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *batch: Any) -> Any:
+            return self.model.loss(*batch)
+
+    return Loss()
 
 
 def as_array(tensor: Any) -> np.ndarray:

@@ -291,15 +291,33 @@ def run_hooks(hooks, g, wrap, create_graph):
     return g
 
 
-def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets=None):
+def _uses(roots):
+    """How many edges lead to each leaf: when so many gradients have come, it has its whole."""
+    uses, seen, stack = {}, set(), [root for root in roots if root.__class__ is Node]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        for edge in _edges(node):
+            if edge.__class__ is Node:
+                stack.append(edge)
+            elif edge is not None:
+                uses[edge] = uses.get(edge, 0) + 1
+    return uses
+
+
+def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets=None, on_leaf=None):
     """Send gradients from the roots down the graph; return {edge: (gradient, fresh)} of the leaves, or of the targets.
 
     roots: edges; gradients: one per root, arrays, or Tensors under create_graph. wrap(array, edge): makes a Tensor.
     targets: None, or the edges of interest, each a Node or a leaf; then only what leads to them is computed.
+    on_leaf: called with (leaf, gradient, fresh) as soon as a leaf has its whole gradient, which then is not returned.
     Raises RuntimeError where the graph was freed, or a saved value was changed in place.
     """
     pending, heap, captured = {}, [], {}
     needed = None if targets is None else _needed(roots, targets)
+    uses = None if on_leaf is None else _uses(roots)
     for root, g in zip(roots, gradients, strict=True):
         if _arrive(pending, root, g, False, create_graph) and root.__class__ is Node:
             heappush(heap, (-root.order, root))
@@ -332,6 +350,12 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
             if not retain_graph:
                 node.edges = node.saved = None
             del g, gradients
+            if uses is not None:
+                for leaf in edges:
+                    if leaf in uses:
+                        uses[leaf] -= 1
+                        if uses[leaf] == 0 and leaf in pending and leaf not in roots:
+                            on_leaf(leaf, *pending.pop(leaf))
     if targets is None:
         return {leaf: tuple(entry) for leaf, entry in pending.items()}
     captured.update((leaf, tuple(pending[leaf])) for leaf in targets if leaf in pending)

@@ -9,7 +9,12 @@ __all__ = ["Callback", "Curves", "Progress", "TensorBoard", "figure", "figures"]
 
 
 class Callback:
-    """Define what you need of these. A callback with state_dict and load_state_dict is part of the checkpoint."""
+    """Define what you need of these. A callback with state_dict and load_state_dict is part of the checkpoint.
+
+    every_process: whether, of several processes that train together, each calls it; what writes is called in the first alone.
+    """
+
+    every_process = True
 
     def on_fit_start(self, trainer):
         """`fit` begins, with what a resumed run has loaded."""
@@ -32,6 +37,8 @@ class Progress(Callback):
 
     console: rich's; None: a new one on standard output.
     """
+
+    every_process = False
 
     def __init__(self, title=None, console=None, lines=10):
         self.title, self.console, self.lines = title, console, lines
@@ -114,6 +121,8 @@ def figure(key, value):
 class Curves(Callback):
     """A PNG with a panel for each quantity, of training and validation, drawn when `fit` ends."""
 
+    every_process = False
+
     def __init__(self, path, title=""):
         self.path, self.title = path, title
 
@@ -132,6 +141,8 @@ class Curves(Callback):
 
 class TensorBoard(Callback):
     """The log's figures as event files in a folder, for `tensorboard --logdir folder`."""
+
+    every_process = False
 
     def __init__(self, folder):
         try:

@@ -38,6 +38,9 @@ def method(*names):
     return register
 
 
+_after_grad = {}  # the id of a leaf → its post-accumulate hooks, for as long as the leaf lives
+
+
 class Tensor(Readable):
     """A NumPy (or CuPy) array that can record how it was made.
 
@@ -194,6 +197,18 @@ class Tensor(Readable):
             self.grad = self.grad + g
         else:
             self.grad.array += g
+        if _after_grad:
+            for hook in list(_after_grad.get(id(self), {}).values()):
+                hook(self)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call hook(tensor) each time backward has added to this leaf's `.grad`: at once, while backward goes on for others."""
+        if not self.needs_grad or self.node is not None:
+            raise RuntimeError("register_post_accumulate_grad_hook: only a leaf that requires grad has such hooks")
+        if id(self) not in _after_grad:
+            _after_grad[id(self)] = {}
+            weakref.finalize(self, _after_grad.pop, id(self), None)
+        return RemovableHandle(_after_grad[id(self)], hook)
 
     def register_hook(self, hook):
         """Call hook(gradient) when this tensor's gradient is complete; what it returns, if anything, takes its place."""
@@ -367,7 +382,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     roots, seeds = _roots("backward", outputs, gradients, create_graph)
     targets = None if inputs is None else dict.fromkeys(_listed(inputs))
     retain_graph = create_graph if retain_graph is None else retain_graph
-    for leaf, (g, fresh) in walk(roots, seeds, wrap, retain_graph, create_graph, targets).items():
+    at_once = Tensor.accumulate if _after_grad and targets is None else None
+    for leaf, (g, fresh) in walk(roots, seeds, wrap, retain_graph, create_graph, targets, at_once).items():
         leaf.accumulate(g, fresh)
 
 

@@ -35,7 +35,7 @@ from pathlib import Path
 
 import framework
 
-from . import checkpoint
+from . import checkpoint, distributed
 from .callbacks import Curves, Progress
 from .diagnosis import cause_of_nan, leaves
 from .serialization import replacing
@@ -72,6 +72,11 @@ class Trainer:
     callbacks    of framework.callbacks; None: progress on the screen and, in a folder, curves.png.
     folder       where checkpoint.safetensors and log.jsonl are kept; None: nowhere.
     checkpoint_every  beside each report also every so many steps (100), or seconds ("30s").
+
+    Started by torchrun in several processes, with a process group (distributed.launched), each is to be given its own share of the
+    examples, as DistributedSampler makes it, and all else alike. Gradients, losses and figures are then those of all processes' batches
+    together, as if they were one; the first process writes. A model that has no_sync, as DistributedDataParallel, averages its
+    gradients itself.
 
     speed: in words, of the time since the last report: "1,234 images/s", of texts "tokens/s", else "examples/s".
     epoch, step: how many were begun, and how many done. rows: the reports so far, as log.jsonl holds them; the first is of the
@@ -112,6 +117,7 @@ class Trainer:
             raise ValueError(f"Trainer: ema should be at least 0 and less than 1, such as 0.999, got {ema!r}")
         if scheduler_interval not in ("epoch", "step"):
             raise ValueError(f"Trainer: scheduler_interval should be 'epoch' or 'step', got {scheduler_interval!r}")
+        self.world = distributed.world()
         self.parameters = [param for group in optimizer.param_groups for param in group["params"]]
         self.library = framework if isinstance(self.parameters[0], Tensor) else sys.modules["torch"]
         self.model, self.optimizer = model, optimizer
@@ -126,6 +132,9 @@ class Trainer:
         if callbacks is None:
             callbacks = [Progress()] + ([Curves(self.folder / "curves.png")] if folder else [])
         self.callbacks = list(callbacks)
+        self.reducer = None
+        if self.world.size > 1 and not hasattr(model, "no_sync"):
+            self.reducer = distributed.Reducer(self.parameters)
         self.averages = None  # of the parameters, in their order
         if ema is not None:
             self.averages = [param.detach().clone() for param in self.parameters]
@@ -177,13 +186,15 @@ class Trainer:
     def _open_folder(self, resume):
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / CHECKPOINT
-        if path.exists():
+        if self.world.first(path.exists()):  # seen by one, before another writes it
             if not resume:
                 raise FileExistsError(
                     f"Trainer.fit: {path} exists: go on from it with resume=True, or name another folder"
                 )
             self.load(path)
             self._write_log()  # a killed run may have logged more, or less
+        if not self.world.is_first:
+            return
         for name in (CHECKPOINT, LOG, "curves.png"):
             for left in self.folder.glob(f".{name}.*.tmp"):  # what a killed run was writing
                 left.unlink()
@@ -194,6 +205,9 @@ class Trainer:
         if is_new:
             self.epoch, self._within_epoch, self._is_exhausted = self.epoch + 1, True, False
             self._call("on_epoch_start")
+        sampler = getattr(getattr(self.loader, "batches", self.loader), "sampler", None)
+        if hasattr(sampler, "set_epoch"):  # DistributedSampler's order is a function of it
+            sampler.set_epoch(self.epoch - 1)
         batches, started = iter(() if self._is_exhausted else self.loader), time.perf_counter()
         while group := list(islice(batches, self.accumulate)):
             self._is_exhausted = len(group) < self.accumulate
@@ -220,17 +234,21 @@ class Trainer:
         generators = checkpoint.generator_state(self.library)
         _set_mode(self.model, training=True)
         sizes = [_size(batch) for batch in group]
-        total, mean = sum(sizes), 0.0
+        (total,), mean = self.world.sum([sum(sizes)]), 0.0  # examples, of all processes
         self.optimizer.zero_grad()
-        for batch, size in zip(group, sizes):
-            loss = self.loss(self.model, *batch)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise self._non_finite(f"the loss is {value}", group, generators)
-            mean += value * (size / total)
-            if len(group) > 1:
-                loss = loss * (size / total)
-            (self.scaler.scale(loss) if self.scaler else loss).backward()
+        for number, (batch, size) in enumerate(zip(group, sizes), start=1):
+            with self._unaveraged(number < len(group)):
+                loss = self.loss(self.model, *batch)
+                (value,) = self.world.sum([loss.item() * (size / total)])
+                if not math.isfinite(value):
+                    raise self._non_finite(f"the loss is {value}", group, generators)
+                mean += value
+                weight = size * self.world.size / total  # as the average divides by the number of processes
+                if weight != 1:
+                    loss = loss * weight
+                (self.scaler.scale(loss) if self.scaler else loss).backward()
+        if self.reducer:
+            self.reducer.finish()
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
         self._clip(group, generators)
@@ -247,10 +265,16 @@ class Trainer:
         self._since_report["loss"] += mean * total
         self._since_report["examples"] += total
 
+    def _unaveraged(self, is_on):
+        """Within it, gradients are not yet averaged over the processes: more batches of the step are to come."""
+        if not is_on or self.world.size == 1:
+            return contextlib.nullcontext()
+        return (self.reducer or self.model).no_sync()
+
     def _measure_speed(self, group, seconds):
         since, counts = self._since_report, [_items(batch) for batch in group]
         since["seconds"] += seconds
-        since["items"] += sum(count for count, _ in counts)
+        since["items"] += sum(count for count, _ in counts) * self.world.size
         self.speed = f"{since['items'] / since['seconds']:,.0f} {counts[0][1]}/s"
 
     def _clip(self, group, generators):
@@ -320,6 +344,7 @@ class Trainer:
         return type(self.scheduler).__name__ == "ReduceLROnPlateau"
 
     def _validate(self):
+        self.world.share(self.model.state_dict())  # running statistics are each process's own
         if self.valid is None:
             return {}
         present = checkpoint.random_state(self.library)
@@ -340,7 +365,8 @@ class Trainer:
                 for name, function in functions.items():
                     totals[name] += float(function(self.model, *batch)) * size
         _set_mode(self.model, training=True)
-        return {prefix + name: total / examples for name, total in totals.items()}
+        examples, *sums = self.world.sum([examples, *totals.values()])
+        return {prefix + name: total / examples for name, total in zip(totals, sums)}
 
     @contextlib.contextmanager
     def averaged(self):
@@ -367,7 +393,8 @@ class Trainer:
 
     def _call(self, event, *args):
         for callback in self.callbacks:
-            getattr(callback, event)(self, *args)
+            if self.world.is_first or callback.every_process:
+                getattr(callback, event)(self, *args)
 
     # --- checkpoints ---
 
@@ -376,10 +403,12 @@ class Trainer:
             return False
         if self.checkpoint_steps and self.step - self._saved_step >= self.checkpoint_steps:
             return True
-        return bool(self.checkpoint_seconds) and time.monotonic() - self._saved_at >= self.checkpoint_seconds
+        if not self.checkpoint_seconds:
+            return False
+        return self.world.first(time.monotonic() - self._saved_at >= self.checkpoint_seconds)
 
     def _write_log(self):
-        if self.folder:
+        if self.folder and self.world.is_first:
             with replacing(self.folder / LOG) as temporary:
                 Path(temporary).write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
 
@@ -400,14 +429,18 @@ class Trainer:
         parts = self._parts()
         content |= {name: part.state_dict() for name, part in parts.items()}
         content["classes"] = {name: type(part).__name__ for name, part in parts.items()}
-        content["random"] = checkpoint.random_state(self.library)
+        own = {"random": checkpoint.random_state(self.library), "loader": self.loader.state_dict()}
+        content |= own
+        if self.world.size > 1:
+            content["others"] = self.world.gather(own)[1:]
         content |= {"epoch": self.epoch, "step": self.step, "rows": self.rows, "best": self.best}
         content |= {
             "within_epoch": self._within_epoch,
             "is_exhausted": self._is_exhausted,
             "since_report": self._since_report,
         }
-        checkpoint.write(self.folder / CHECKPOINT, content)
+        if self.world.is_first:
+            checkpoint.write(self.folder / CHECKPOINT, content)
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
     def load(self, path):
@@ -421,6 +454,11 @@ class Trainer:
                     raise ValueError(f"its {name} is {saved.get(name, 'none')}, this run's {classes.get(name, 'none')}")
             if ("ema" in content) != (self.averages is not None):
                 raise ValueError("only one of it and this run has ema, averages of the weights")
+            others = content.get("others", [])
+            if len(others) + 1 != self.world.size:
+                raise ValueError(f"it is of {len(others) + 1} processes, this run of {self.world.size}")
+            if not self.world.is_first:
+                content |= others[self.world.rank - 1]
             if self.averages:
                 self.model.load_state_dict(content["ema"])
                 self._exchange()

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from framework import checkpoint
+from framework import checkpoint, distributed
 from framework.callbacks import Callback
 from framework.data.randomness import default_numpy_generator
 from framework.trainer import CHECKPOINT, LOG, NonFiniteError, Trainer
@@ -136,7 +136,8 @@ def train(learner: Learner, data: Dataset, plan: Plan, folder: Path, callbacks: 
     learner.load_state_dict(trainer.result())
     figures = evaluate(learner, data.test, plan, "test") | final_figures(learner, data, plan)
     rows.append({"epoch": trainer.epoch, "step": trainer.step, **figures})
-    write_log(folder, rows)
+    if trainer.world.is_first:
+        write_log(folder, rows)
     return rows
 
 
@@ -152,7 +153,7 @@ class _SeedAndRate(Callback):
         self.on_step(trainer)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        self.learner.manual_seed((self.plan.seed << 20) + trainer.epoch)
+        self.learner.manual_seed((trainer.world.rank << 48) + (self.plan.seed << 20) + trainer.epoch)
 
     def on_step(self, trainer: Trainer) -> None:
         if trainer.step < self.steps:
@@ -160,10 +161,15 @@ class _SeedAndRate(Callback):
 
 
 class TrainingBatches:
-    """The batches (inputs, targets) of one epoch after the other, in an order that depends on the seed and the epoch alone."""
+    """The batches (inputs, targets) of one epoch after the other, in an order that depends on the seed and the epoch alone.
+
+    Among several processes each gets its share of every batch. All make the whole batch first: so whatever is drawn for it is drawn
+    alike in all, and the shares together are the batch that one process alone would have.
+    """
 
     def __init__(self, split: Split, plan: Plan):
-        self.split, self.plan = split, plan
+        self.split, self.plan, self.world = split, plan, distributed.world()
+        self.axes = batch_axes(split, plan) if self.world.size > 1 else []
         self.epoch = self.given = 0  # the epoch, counted from 1, and how many of its batches were given
         self.rng: np.random.Generator | None = None  # what the epoch's batches draw from; None between epochs
         self.resuming = False
@@ -201,8 +207,16 @@ class TrainingBatches:
                     x = self.plan.augment(x)
             batch = self.plan.make_batch(x, self.split.y[indices], rng)
             self.given += 1
-            yield batch
+            yield self._share(batch, len(indices)) if self.world.size > 1 else batch
         self.rng = None
+
+    def _share(self, batch: tuple[Arrays, Arrays], n: int) -> tuple[Arrays, Arrays]:
+        """This process's examples of a batch of n; all of them where there are fewer than processes, the average is then the same."""
+        if n < self.world.size:
+            return batch
+        own = slice(n * self.world.rank // self.world.size, n * (self.world.rank + 1) // self.world.size)
+        shares = [array[(slice(None),) * axis + (own,)] for array, axis in zip((*batch[0], *batch[1]), self.axes)]
+        return tuple(shares[: len(batch[0])]), tuple(shares[len(batch[0]) :])
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self.epoch, "given": self.given, "rng": self.rng and self.rng.bit_generator.state}
@@ -213,6 +227,13 @@ class TrainingBatches:
         if self.resuming:
             self.rng = np.random.default_rng()
             self.rng.bit_generator.state = state["rng"]
+
+
+def batch_axes(split: Split, plan: Plan) -> list[int]:
+    """Along which axis of each array of a batch the examples lie: the first in which batches of two and of three differ."""
+    two, three = (plan.make_batch(split.x[:n], split.y[:n], np.random.default_rng(0)) for n in (2, 3))
+    pairs = zip((*two[0], *two[1]), (*three[0], *three[1]))
+    return [next(axis for axis, (a, b) in enumerate(zip(x.shape, y.shape)) if (a, b) == (2, 3)) for x, y in pairs]
 
 
 def alike(order: np.ndarray, lengths: np.ndarray, size: int, rng: np.random.Generator, pool: int = 50) -> np.ndarray:
@@ -231,18 +252,21 @@ def final_figures(learner: Learner, data: Dataset, plan: Plan) -> Row:
 
 
 def evaluate(learner: Learner, split: Split, plan: Plan, name: str) -> Row:
-    """The mean loss and metrics over a split, as valid_loss, valid_accuracy, …"""
+    """The mean loss and metrics over a split, as valid_loss, valid_accuracy, …; of several processes each takes some of the batches."""
     batch_size = plan.evaluation_batch_size
     rng = np.random.default_rng(plan.seed)
-    totals = dict.fromkeys(["loss", *plan.metrics], 0.0)
-    for start in range(0, len(split), batch_size):
+    totals, world = dict.fromkeys(["loss", *plan.metrics], 0.0), distributed.world()
+    for number, start in enumerate(range(0, len(split), batch_size)):
         x, y = split.x[start : start + batch_size], split.y[start : start + batch_size]
         inputs, targets = plan.make_batch(x, y, rng)
+        if number % world.size != world.rank:  # another process's
+            continue
         loss, outputs = learner.predict(inputs, targets)
         totals["loss"] += loss * len(x)
         for metric, function in plan.metrics.items():
             totals[metric] += function(outputs, *targets) * len(x)
-    return {f"{name}_{key}": total / len(split) for key, total in totals.items()}
+    sums = world.sum(list(totals.values()))
+    return {f"{name}_{key}": total / len(split) for key, total in zip(totals, sums)}
 
 
 def outputs_of(

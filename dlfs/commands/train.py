@@ -21,6 +21,7 @@ from dlfs.levels import TITLES, Level, State, build_level, import_torch, initial
 from dlfs.results import CURVES, RUN, Run, data_of, read_run, trained_weights
 from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
+from framework import distributed
 from framework.callbacks import Callback, Progress, TensorBoard, figure
 from framework.trainer import checkpoint_interval
 from utils.data_loaders import Dataset, Split, load
@@ -102,11 +103,23 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
     curves. by-hand and engine need no PyTorch. The run's folder holds run.json, curves.png, and for each level log.jsonl
     and a checkpoint, which is written anew after every epoch. A run that was killed goes on with --resume, to the same
     weights, bit for bit.
+
+    Several processes train together by torchrun --nproc-per-node N -m dlfs train MODEL …: each computes its share of
+    every batch. With --max-restarts they need --save-dir, and go on from the last checkpoint where one of them dies.
     """
     study = find_written_study(model)
     given = {
         name: value for name, value in options.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
+    device = read_run(resume)["device"] if resume else options["device"]
+    with distributed.launched(device) as world:
+        start(study, resume, given, options, world)
+
+
+def start(
+    study: Study, resume: Path | None, given: dict[str, Any], options: dict[str, Any], world: distributed.World
+) -> None:
+    """Begin a run, or go on with one."""
     if resume:
         wrong = ", ".join(option(name) for name in given if name != "epochs")
         if wrong:
@@ -118,15 +131,26 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
             run["epochs"] = options["epochs"]
             run["command"] = re.sub(r" --epochs \d+", "", run["command"]) + f" --epochs {run['epochs']}"
     else:
+        if os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0" and not options["save_dir"]:
+            raise UsageError("--max-restarts: name the run's folder by --save-dir, so that a restart finds it")
         run = new_run(study, given, **options)
-        folder = options["save_dir"] or Path(
-            "runs", f"{study.folder.name}-{run['data']}-{time.strftime('%Y%m%d-%H%M%S')}"
+        run["processes"] = world.size
+        folder = world.first(
+            options["save_dir"] or Path("runs", f"{study.folder.name}-{run['data']}-{time.strftime('%Y%m%d-%H%M%S')}")
         )
-        if (folder / RUN).exists():
+        exists = world.first((folder / RUN).exists())
+        if exists and world.restarts:
+            run = read_run(folder)
+        elif exists:
             raise UsageError(
                 f"{folder} holds a run already: go on with it by --resume {folder}, or name another folder"
             )
-    execute(study, run, folder)
+    if run.get("processes", 1) != world.size:
+        started = f"torchrun --nproc-per-node {run['processes']} -m" if run.get("processes", 1) > 1 else "python -m"
+        raise UsageError(
+            f"{folder} is a run of {run.get('processes', 1)} processes, not {world.size}: start {started} dlfs train"
+        )
+    execute(study, run, folder, world)
 
 
 def option(name: str) -> str:
@@ -172,7 +196,9 @@ def new_run(
     if bf16 and fp16:
         raise UsageError("--bf16 or --fp16, not both: a product has one precision")
     if fp16 and "by-hand" in levels:
-        raise UsageError(f"by-hand has no --fp16: give --level {', --level '.join(sorted(set(study.levels) - {'by-hand'}))}")
+        raise UsageError(
+            f"by-hand has no --fp16: give --level {', --level '.join(sorted(set(study.levels) - {'by-hand'}))}"
+        )
     faster = [name for name in FASTER if given.get(name) and name != "fp16"]
     if faster and set(levels) - {"lowlevel", "paper"}:
         asked = ", ".join(option(name) for name in faster)
@@ -251,9 +277,9 @@ def gpu_name(device: str) -> str:
     return backend.cupy().cuda.runtime.getDeviceProperties(index)["name"].decode()
 
 
-def execute(study: Study, run: Run, folder: Path) -> None:
-    """Train every level of the run, draw the curves, and say what came out."""
-    console = Console()
+def execute(study: Study, run: Run, folder: Path, world: distributed.World) -> None:
+    """Train every level of the run, draw the curves, and say what came out; of several processes the first draws and says."""
+    console = Console(quiet=not world.is_first)
     data_name, recipe = study.recipe(run["data"])
     config = recipe["config"]
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
@@ -264,13 +290,16 @@ def execute(study: Study, run: Run, folder: Path) -> None:
     levels = {}
     for name in run["levels"]:
         device = "cpu" if name == "by-hand" and len(run["levels"]) > 1 else run["device"]
+        if device == "cuda" and world.size > 1:
+            device = f"cuda:{world.local_rank}"
         levels[name] = build_level(study, name, config, device=device)
         check_batch(levels[name], data, plan)
     callbacks = {name: watchers(run, level.title, folder / name, console) for name, level in levels.items()}
     start = initial_level(study, config, run["seed"]).state()
     if run.get("from"):
         start = continued(study, start, Path(run["from"]), console)
-    write_atomically(folder / RUN, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
+    if world.is_first:
+        write_atomically(folder / RUN, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     console.print(
         f"{study.fact('NAME')} on {data_name}: {len(data.train):,} examples to train on, {len(data.valid):,} to validate, "
         f"{len(data.test):,} to test; {plan.epochs} epochs, batches of {plan.batch_size}, {plan.optimizer}, lr {plan.lr:g}, "
@@ -282,11 +311,14 @@ def execute(study: Study, run: Run, folder: Path) -> None:
         level.load_state(start)
         if any(run.get(name) for name in FASTER):
             level.speed_up(**{name: bool(run.get(name)) for name in FASTER})  # type: ignore[attr-defined]
+        if world.size > 1:
+            level.distribute()
         try:
             histories[name] = train(level, data, plan, folder / name, callbacks[name])
         except KeyboardInterrupt:
             raise interrupted(study, folder, name) from None
-        draw(study, run, histories, folder / CURVES)
+        if world.is_first:
+            draw(study, run, histories, folder / CURVES)
     show_summary(console, histories)
     console.print(f"The run is in {folder}; its curves are {folder / CURVES}", highlight=False, soft_wrap=True)
 

@@ -14,6 +14,7 @@ from . import (
     loss,
     normalization,
     padding,
+    parallel,  # noqa: F401
     pooling,
     rnn,
     sparse,
