@@ -304,6 +304,8 @@ def _uses(roots):
                 stack.append(edge)
             elif edge is not None:
                 uses[edge] = uses.get(edge, 0) + 1
+    for root in roots:  # a leaf that is a root has its own part from the start
+        uses.pop(root, None)
     return uses
 
 
@@ -354,7 +356,7 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
                 for leaf in edges:
                     if leaf in uses:
                         uses[leaf] -= 1
-                        if uses[leaf] == 0 and leaf in pending and leaf not in roots:
+                        if uses[leaf] == 0 and leaf in pending:
                             on_leaf(leaf, *pending.pop(leaf))
     if targets is None:
         return {leaf: tuple(entry) for leaf, entry in pending.items()}

@@ -10,12 +10,14 @@ A tensor's memory is lent to PyTorch, not copied; what it receives is there when
 """
 
 import contextlib
-import importlib
+import importlib.util
 import os
 import sys
+import weakref
 
 import numpy as np
 
+from . import backend
 from .tensor import Tensor
 
 __all__ = [
@@ -184,6 +186,8 @@ def launched(device="cpu"):
     on_gpu = str(device).startswith("cuda")
     if on_gpu:
         _torch().cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        with contextlib.suppress(RuntimeError):  # where there is no CuPy, nobody asks for it
+            backend.cupy().cuda.Device(int(os.environ["LOCAL_RANK"])).use()
     init_process_group("nccl" if on_gpu else "gloo", **_meeting_place())
     yield world()
     destroy_process_group()  # after an error there is nobody to part from: torchrun ends the others
@@ -238,9 +242,15 @@ class Reducer:
             self.buckets[-1].parameters.append(param)
             self.bucket_of[param] = self.buckets[-1]
         self._reset()
+        reducer = weakref.ref(self)  # the hooks must not keep it, which keeps the parameters, which keep the hooks
+
+        def ready(param):
+            if reducer() is not None:
+                reducer()._ready(param)
+
         for param in self.parameters:
             if param.requires_grad:
-                param.register_post_accumulate_grad_hook(self._ready)
+                param.register_post_accumulate_grad_hook(ready)
 
     def _reset(self):
         self.sent = 0
@@ -322,4 +332,4 @@ def _strided(grad):
 
 def _as_array(tensor, like):
     """PyTorch's tensor as an array of the kind that a parameter has."""
-    return tensor.numpy() if isinstance(like, np.ndarray) else type(like).__array_namespace__(like).from_dlpack(tensor)
+    return tensor.numpy() if isinstance(like, np.ndarray) else backend.array_module(like).from_dlpack(tensor)

@@ -135,6 +135,8 @@ def start(
             raise UsageError("--max-restarts: name the run's folder by --save-dir, so that a restart finds it")
         run = new_run(study, given, **options)
         run["processes"] = world.size
+        if world.size > 1:
+            run["command"] = f"torchrun --nproc-per-node {world.size} -m {run['command']}"
         folder = world.first(
             options["save_dir"] or Path("runs", f"{study.folder.name}-{run['data']}-{time.strftime('%Y%m%d-%H%M%S')}")
         )

@@ -10,7 +10,7 @@ from dlfs.studies import find_study
 from framework import distributed, nn, optim
 from framework.data import DataLoader, DistributedSampler, TensorDataset
 from framework.trainer import Trainer
-from utils.data_loaders import Dataset, Split
+from utils.data_loaders import Dataset, Split, load
 from utils.training_utils import Plan, train
 
 LEVELS = [(number, level) for number in ("02", "06") for level in ("by-hand", "engine", "lowlevel", "paper")]
@@ -28,7 +28,7 @@ def plan_of(number, examples, accumulate):
         make = lambda x, y, rng: ((x + 0.1 * rng.standard_normal(x.shape),), (y,))
         split = Split(x, y)
     else:
-        data = study.examples(recipe, __import__("utils.data_loaders", fromlist=["load"]).load(recipe["data"]))
+        data = study.examples(recipe, load(recipe["data"]))
         config = recipe["config"]
         split = Split(data.train.x[:examples], data.train.y[:examples])
 

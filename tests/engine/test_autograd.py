@@ -520,3 +520,30 @@ def test_functional_takes_pytorchs_arguments(name):
         np.testing.assert_allclose(a.array, b.numpy(), rtol=1e-6)
     with pytest.raises(NotImplementedError, match=f"{name}: strict=True"):
         function(lambda x: x.sum(), *ours, strict=True)
+
+
+def test_post_accumulate_hooks_come_as_soon_as_a_gradient_is_whole():
+    """In PyTorch's order, with what `.grad` then holds; also of a leaf that is used twice, and of one that is the output itself."""
+
+    def story(T):
+        events = []
+        w, v, u = (T.full((2,), value, dtype=T.float64).requires_grad_() for value in (0.5, 1.5, 2.0))
+        handles = [
+            p.register_post_accumulate_grad_hook(lambda p, name=name: events.append((name, p.grad.tolist())))
+            for name, p in (("w", w), ("v", v), ("u", u))
+        ]
+        h = (w * 3).exp()
+        hidden = h * 1
+        hidden.register_hook(lambda g: events.append(("hidden", g.tolist())))
+        for _ in range(2):
+            (hidden * v + (hidden * u) * v).sum().backward(retain_graph=True)
+        handles[1].remove()
+        (v * 2).sum().backward()
+        u.backward(T.ones(2, dtype=T.float64))
+        return events
+
+    ours, theirs = story(framework), story(torch)
+    assert ours == theirs and [name for name, _ in ours[:4]] in (["v", "u", "hidden", "w"], ["u", "v", "hidden", "w"])
+    y = framework.ones(2, requires_grad=True) * 2
+    with pytest.raises(RuntimeError, match="only a leaf"):
+        y.register_post_accumulate_grad_hook(print)

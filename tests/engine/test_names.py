@@ -37,7 +37,7 @@ TENSOR_ELSEWHERE = {
     },
     "test_autograd.py": {
         "backward", "detach", "detach_", "grad", "grad_fn", "is_leaf", "register_hook", "requires_grad", "requires_grad_", "retain_grad",
-        "retains_grad",
+        "retains_grad", "register_post_accumulate_grad_hook",
     },
 }  # fmt: skip
 # What the engine itself needs of a Tensor and PyTorch's has not.
