@@ -218,7 +218,7 @@ class Reducer:
     """Averages the gradients of parameters over all processes, in buckets, which travel while backward goes on.
 
     Backward finds the last layer's gradients first. So the buckets hold the parameters from the last to the first, each is sent when all
-    its gradients are there, and when backward ends only the last one is still on its way (Li et al. 2020, arXiv:2006.15704, section 3).
+    its gradients are there, and when backward ends only the last one is still on its way (Li et al. 2020, arXiv:2006.15704).
     `finish` sends what was not sent, a parameter without a gradient as zeros, waits, and puts the averages into `.grad`.
 
     parameters: the engine's or PyTorch's, on every process the same in the same order; each gets the first process's values. Those
