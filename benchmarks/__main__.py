@@ -1,21 +1,96 @@
-"""`python -m benchmarks step | by-hand | memory | data | production`: figures against PyTorch, as ratios of medians of interleaved runs."""
+"""`python -m benchmarks`: figures against PyTorch and the other peers, as ratios of medians of interleaved runs; --help lists the parts."""
 
 import json
+import shutil
+import time
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from framework.graph import readable_bytes
+from utils.files import write_atomically
+from utils.visualization import save
 
-from . import protocol, workloads
+from . import everything, protocol, report
+from .everything import WORKLOADS
+from .peers import FOLDER, INSTALLABLE, PEERS, install
 
 console = Console()
+STEPS = (*WORKLOADS, "adam")
 
 
-@click.group()
-def main():
-    """Compare the engine with PyTorch in one run: the same weights, the same batches, interleaved in random order."""
+RESULTS = Path(__file__).parent / "results"
+PEER_FOLDER = click.option(
+    "--peers", "folder", type=click.Path(path_type=Path), default=FOLDER, help="Where install-peers put them."
+)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--workload", "names", multiple=True, type=click.Choice(WORKLOADS), help="One workload; repeatable.")
+@click.option("--side", "sides", multiple=True, type=click.Choice(list(PEERS)), help="One side beside PyTorch; repeatable.")
+@click.option("--threads", default=2, show_default=True, help="Threads of every side.")
+@click.option("--quick", is_flag=True, help="Under three minutes: no side that compiles, fewer rounds.")
+@click.option("--resume", is_flag=True, help="Keep the workloads that the file of --json has already.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here, after each workload.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the steps here, as a PNG.")
+@PEER_FOLDER
+@click.option("--write", is_flag=True, help="Measure nothing: make the tables and pictures of docs/02 anew from recorded runs.")
+@click.pass_context
+def main(context, names, sides, threads, quick, resume, json_file, picture, folder, write):
+    """Compare the engine with its peers: the same weights, the same batches, interleaved in random order.
+
+    Without a command: every workload on every side that is installed, in under a quarter of an hour.
+    """
+    if context.invoked_subcommand:
+        return
+    if write:
+        report.write_docs(RESULTS)
+        return
+    sides = tuple(sides) or tuple(side for side, peer in PEERS.items() if not (quick and peer.compiles))
+    sides, missing = everything.available([side for side in PEERS if side in {*sides, everything.BASE}], folder)
+    for side, how in missing.items():
+        console.print(f"{PEERS[side].title} is not installed: {how}", highlight=False)
+    results = {"machine": protocol.machine(), "threads": threads, "versions": everything.versions(sides, folder), "workloads": {}}
+    if resume and json_file and json_file.exists():
+        results["workloads"] = json.loads(json_file.read_text())["workloads"]
+    settings = everything.Settings(quick)
+    for name in names or WORKLOADS:
+        if name in results["workloads"]:
+            continue
+        start = time.monotonic()
+        results["workloads"][name] = everything.measure(name, sides, threads, settings, folder)
+        if json_file:
+            write_atomically(json_file, json.dumps(results, indent=1) + "\n")
+        console.print(f"{report.TITLES[name]}: {time.monotonic() - start:.0f} s", style="dim")
+    results["imports"] = {side: everything.import_seconds(side, folder) for side in sides if side != "by hand"}
+    if json_file:
+        write_atomically(json_file, json.dumps(results, indent=1) + "\n")
+    title = f"Training step, {threads} thread{'s' * (threads > 1)}: time as a ratio to PyTorch eager"
+    console.print(report.rich_table(title, *report.step_rows(results)))
+    console.print(report.rich_table("The engine, as ratios to PyTorch eager", *report.engine_rows(results)))
+    console.print(report.rich_table("Most bytes of tensors alive at once", *report.memory_rows(results)))
+    for side, why in report.failures(results):
+        console.print(f"{side}: {why}", highlight=False)
+    console.print(report.about(results), style="dim")
+    if picture:
+        save(picture, lambda: report.picture(results))
+
+
+@main.command("install-peers")
+@click.argument("peers", nargs=-1, type=click.Choice(INSTALLABLE))
+@PEER_FOLDER
+def install_peers(peers, folder):
+    """Make an environment of its own for each peer (all by default): some 3 GB, of which TensorFlow is half."""
+    failed = False
+    for name in peers or INSTALLABLE:
+        error = install(name, folder)
+        console.print(f"{PEERS[name].title}: {error or 'installed'}", highlight=False)
+        failed = failed or error is not None
+    if "tinygrad" in (peers or INSTALLABLE) and not shutil.which("clang"):
+        console.print("tinygrad compiles with clang, which is not there: it is a package of every system", highlight=False)
+    raise SystemExit(failed)
 
 
 def finish(results, table, json_file):
@@ -30,7 +105,7 @@ def finish(results, table, json_file):
     "--workload",
     "names",
     multiple=True,
-    type=click.Choice(list(workloads.STEP)),
+    type=click.Choice(STEPS),
     help="One workload; repeatable. All by default.",
 )
 @click.option("--threads", default=2, show_default=True, help="Threads of every side.")
@@ -42,7 +117,7 @@ def step(names, threads, pairs, json_file):
     for heading in ("workload", "side", "median ms", "minimum ms", "ratio", "middle half of pairs"):
         table.add_column(heading, justify="left" if heading in ("workload", "side") else "right")
     results = []
-    for name in names or workloads.STEP:
+    for name in names or STEPS:
         result = json.loads(protocol.in_a_process("benchmarks.step", name, threads, pairs, threads=threads))
         results.append(result)
         for row in result["rows"]:
@@ -86,7 +161,7 @@ def memory(json_file):
     for heading in ("workload", "engine", "pytorch", "ratio"):
         table.add_column(heading, justify="left" if heading == "workload" else "right")
     results = []
-    for name in workloads.MEMORY:
+    for name in ("deep-mlp", "lenet", "cifar-cnn"):
         result = json.loads(protocol.in_a_process("benchmarks.memory", name, threads=1))
         results.append(result)
         ratio = result["engine"] / result["pytorch"]

@@ -1,0 +1,153 @@
+"""The one full run: every workload on every side, interleaved block by block; `python -m benchmarks`."""
+
+import contextlib
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from . import protocol
+from .peers import FOLDER, PEERS, python_of, version_of
+from .processes import Failed, Process, write_workload
+
+WORKLOADS = ("softmax", "mlp", "lenet", "cifar-cnn", "lstm", "gru", "vae", "gpt", "bert", "vit", "resnet20", "chain")
+KINDS = ("step", "forward", "gradients")
+SLOW = 2.0  # seconds a step, from which on the step of the start is the figure
+BASE = "pytorch"
+
+
+class Settings:
+    """How long to measure: rounds over the sides, seconds of a timed block, and seconds in all for a side on a workload."""
+
+    def __init__(self, quick=False):
+        self.rounds, self.block, self.budget = (5, 0.03, 1.0) if quick else (11, 0.05, 4.0)
+        self.start_limit = 60.0 if quick else 240.0
+        self.rest = 0.012
+
+
+def measure(name, sides, threads, settings, folder=FOLDER):
+    """{side: figures} of one workload; {"missing": why} for a side that does not take part.
+
+    Every side starts from the same weights on the same batch. Before anything is timed, each one's loss before the first update
+    must be PyTorch's to 1e-4, and the loss after it to 1e-3 (Keras's LSTM has one bias where PyTorch has two, which learn twice as fast).
+    """
+    results, processes = {}, {}
+    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
+        path = write_workload(name, Path(temporary) / "workload.npz")
+        started = time.monotonic()
+        for side in sides:
+            processes[side] = Process(side, path, threads, folder)
+            stack.callback(processes[side].close)
+        for side, process in list(processes.items()):
+            try:
+                results[side] = process.answer(settings.start_limit - (time.monotonic() - started))
+            except Failed as failure:
+                results[side] = {"missing": str(failure)}
+                processes.pop(side).close()
+        check_losses(name, results)
+        interleave(processes, results, settings)
+        for side, process in processes.items():
+            with contextlib.suppress(Failed):
+                results[side] |= process.ask(memory=True)
+            process.close()
+    summarise(results)
+    return results
+
+
+def check_losses(name, results):
+    """Refuse a workload of which the sides do not compute the same losses."""
+    losses = {side: figures["losses"] for side, figures in results.items() if "losses" in figures}
+    if not losses:
+        raise RuntimeError(f"{name}: no side runs: {results}")
+    expected = losses.get(BASE) or next(iter(losses.values()))
+    for side, (forward, first, second, *_) in losses.items():
+        for ours, theirs, bound in ((forward, expected[0], 1e-4), (first, expected[1], 1e-4), (second, expected[2], 1e-3)):
+            if not abs(ours - theirs) <= bound * max(1.0, abs(theirs)):
+                raise RuntimeError(
+                    f"{name}: the first losses of {side} are {losses[side]}, PyTorch's {expected}: nothing is timed"
+                )
+
+
+def interleave(processes, results, settings):
+    """Time all sides block by block in random order; results[side]["blocks"][kind] = {round: seconds a step}."""
+    spent, guess = dict.fromkeys(processes, 0.0), {}
+    for side in processes:
+        results[side]["blocks"] = {kind: {} for kind in KINDS}
+        if results[side]["seconds"] > SLOW:
+            results[side]["blocks"]["step"][0] = results[side]["seconds"]
+    quick_enough = [side for side in processes if results[side]["seconds"] <= SLOW]
+    for side in quick_enough:
+        guess[side] = {kind: processes[side].ask(time=kind, repeats=1, warm=1)["seconds"] for kind in KINDS}
+    order = random.Random(0)
+    for number in range(settings.rounds):
+        for side in order.sample(quick_enough, len(quick_enough)):
+            if number and spent[side] > settings.budget:
+                continue
+            start = time.monotonic()
+            for kind in KINDS:
+                step = guess[side][kind]
+                time.sleep(settings.rest)
+                repeats = max(1, round(settings.block / step))
+                figures = processes[side].ask(time=kind, repeats=repeats, warm=2 if step < 0.3 else 1)
+                results[side]["blocks"][kind][number] = figures["seconds"]
+            spent[side] += time.monotonic() - start
+
+
+def summarise(results):
+    """From the blocks of each kind: median, minimum, and the ratio to PyTorch eager with the middle half of the rounds' own ratios."""
+    base = results.get(BASE, {}).get("blocks")
+    for figures in results.values():
+        if "blocks" not in figures:
+            continue
+        for kind, blocks in figures.pop("blocks").items() if figures is not results.get(BASE) else list(base.items()):
+            if not blocks:
+                continue
+            figures[kind] = {"median_ms": 1e3 * statistics.median(blocks.values()), "minimum_ms": 1e3 * min(blocks.values())}
+            figures[kind]["blocks"] = len(blocks)
+            if base:
+                pairs = sorted(seconds / base[kind][number] for number, seconds in blocks.items() if number in base[kind])
+                quarter = len(pairs) // 4
+                spread = {"low": pairs[quarter], "high": pairs[-1 - quarter]} if pairs else {}
+                figures[kind] |= {"ratio": statistics.median(blocks.values()) / statistics.median(base[kind].values()), **spread}
+    if base:
+        results[BASE].pop("blocks")
+
+
+def import_seconds(side, folder=FOLDER, times=3):
+    """The median time to import a side's library in a new process, less that of an empty one."""
+    modules = {"engine": "framework", "by hand": "numpy", "pytorch": "torch", "autograd": "autograd.numpy"}
+    module = modules.get(side, side)
+    root = str(Path(__file__).resolve().parents[1])
+    code = f"import sys; sys.path.insert(0, {root!r})\n" if not PEERS[side].installs else "import sys\n"
+    if side in ("chainer", "dezero"):  # mended in memory by our own file
+        code += f"sys.path.insert(0, {root!r}); import benchmarks.peers; sys.path.pop(0)\n"
+        module = f"benchmarks.peers.on_{side}"
+    code += f"import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+    command = [str(python_of(side, folder)), "-P", "-c", code]
+    environment = protocol.environment(1)
+    environment.pop("PYTHONPATH", None)
+    found = []
+    for _ in range(times):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode == 0:
+            found.append(float(done.stdout.split()[-1]))
+    return statistics.median(found) if found else None
+
+
+def available(sides, folder=FOLDER):
+    """Those of the sides that can run, and {side: how to install it} for the others."""
+    import importlib.util
+
+    missing = {}
+    for side in sides:
+        if python_of(side, folder) is None:
+            missing[side] = f"python -m benchmarks install-peers {side}"
+        elif PEERS[side].package == "torch" and importlib.util.find_spec("torch") is None:
+            missing[side] = 'pip install -c constraints.txt -e ".[torch]"'
+    return [side for side in sides if side not in missing], missing
+
+
+def versions(sides, folder=FOLDER):
+    return {side: version_of(side, folder) for side in sides}

@@ -1,0 +1,54 @@
+"""What every peer is to the worker that runs it: forward(), gradients() and step(), each of which returns the loss; and its memory.
+
+A step is one of plain SGD at the class's `lr`. Sides that are also trained (accuracy.py) have use(batch) and logits(x).
+"""
+
+import tracemalloc
+
+from benchmarks.sizes import LR
+
+__all__ = ["LR", "NumPyPeer", "Tape"]
+
+
+class NumPyPeer:
+    """A peer whose arrays are NumPy's, which reports every one of them to tracemalloc."""
+
+    @classmethod
+    def use_threads(cls, count):
+        """NumPy's products have as many threads as the environment says; there is nothing else to set."""
+
+    @classmethod
+    def memory(cls, make):
+        """The most bytes of arrays alive at once in two steps, with the weights and the batch, which make() makes anew."""
+        make().step()  # what is imported late
+        tracemalloc.start()
+        peer = make()
+        peer.step()
+        peer.clear()
+        tracemalloc.reset_peak()
+        for _ in range(2):
+            peer.step()
+            peer.clear()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+
+class Tape:
+    """A peer that records what is done to its parameters: `loss()` makes the graph, `backward(loss)` fills each `grad`."""
+
+    lr = LR
+
+    def forward(self):
+        return self.number(self.loss())
+
+    def gradients(self):
+        self.clear()
+        loss = self.loss()
+        self.backward(loss)
+        return self.number(loss)
+
+    def step(self):
+        value = self.gradients()
+        self.update()
+        return value

@@ -1,0 +1,210 @@
+"""What the recorded figures look like: tables for the terminal and for docs/02, and pictures."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+from framework.graph import readable_bytes
+from utils.errors import DLFSError
+from utils.files import write_atomically
+from utils.visualization import new_figure, save
+
+from .everything import BASE
+from .peers import PEERS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "02_NumPy_vs_PyTorch_Comparison.md"
+BEGIN, END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
+TITLES = {
+    "softmax": "softmax regression", "mlp": "MLP", "lenet": "LeNet-5", "cifar-cnn": "CIFAR-10 CNN", "lstm": "LSTM", "gru": "GRU",
+    "vae": "VAE", "gpt": "GPT", "bert": "BERT", "vit": "ViT", "resnet20": "ResNet-20", "chain": "300 tiny ops",
+}  # fmt: skip
+
+
+def ratio(figures, kind="step"):
+    """A side's time as a ratio to PyTorch eager's, or None."""
+    return figures.get(kind, {}).get("ratio")
+
+
+def cell(figures, kind="step"):
+    """A ratio for a table, or the word that says why there is none."""
+    value = ratio(figures, kind)
+    if value is not None:
+        return f"{value:.2f}" if value < 9.95 else f"{value:.0f}"
+    why = figures.get("missing", "")
+    return why if len(why.split()) == 1 else "–" if "install" in why else "failed"
+
+
+def geometric_mean(values):
+    values = list(values)
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+
+
+def sides_of(results):
+    """The sides that a run has figures of, in their usual order."""
+    measured = {side for figures in results["workloads"].values() for side, row in figures.items() if "step" in row}
+    return [side for side in PEERS if side in measured]
+
+
+def step_rows(results):
+    """The head, and a row for every workload: the step of every side as a ratio to PyTorch eager's, and PyTorch's milliseconds."""
+    sides = [side for side in sides_of(results) if side != BASE]
+    head = ["workload", f"{PEERS[BASE].title}, ms", *(PEERS[side].title for side in sides)]
+    rows = []
+    for name, figures in results["workloads"].items():
+        base = figures.get(BASE, {}).get("step")
+        rows.append(
+            [TITLES.get(name, name), f"{base['median_ms']:.2f}" if base else "–"]
+            + [cell(figures.get(side, {"missing": "–"})) for side in sides]
+        )
+    means = [
+        geometric_mean(
+            ratio(figures[side]) for name, figures in results["workloads"].items()
+            if name != "chain" and side in figures and ratio(figures[side])
+        )
+        for side in sides
+    ]  # fmt: skip
+    rows.append(["geometric mean of the models", "", *("–" if mean is None else f"{mean:.2f}" for mean in means)])
+    if "imports" in results:
+        seconds = results["imports"]
+        times = [f"{seconds[side]:.2f} s" if seconds.get(side) else "–" for side in (BASE, *sides)]
+        rows.append(["import", *times])
+    return head, rows
+
+
+def engine_rows(results):
+    """The head, and a row for every workload: the engine's forward, backward and step, with their spread, and memory beside PyTorch's."""
+    head = ["workload", "forward", "backward", "step", "middle half of rounds", "memory", "PyTorch's memory", "ratio"]
+    rows = []
+    for name, figures in results["workloads"].items():
+        engine, base = figures.get("engine", {}), figures.get(BASE, {})
+        if "step" not in engine or "step" not in base:
+            continue
+        backward = [
+            side["gradients"]["median_ms"] - side["forward"]["median_ms"] if "gradients" in side else None
+            for side in (engine, base)
+        ]
+        memory = [side.get("tensors") for side in (engine, base)]
+        rows.append(
+            [TITLES.get(name, name), cell(engine, "forward")]
+            + [f"{backward[0] / backward[1]:.2f}" if all(backward) else "–", cell(engine)]
+            + [f"{engine['step']['low']:.2f} – {engine['step']['high']:.2f}"]
+            + [readable_bytes(size) if size else "–" for size in memory]
+            + [f"{memory[0] / memory[1]:.2f}" if all(memory) else "–"]
+        )
+    return head, rows
+
+
+def memory_rows(results):
+    """The head, and a row for every workload: the most bytes of tensors alive in a step, of every side that counts them."""
+    sides = [
+        side for side in sides_of(results)
+        if any(figures.get(side, {}).get("tensors") for figures in results["workloads"].values())
+    ]  # fmt: skip
+    rows = []
+    for name, figures in results["workloads"].items():
+        sizes = [figures.get(side, {}).get("tensors") for side in sides]
+        rows.append([TITLES.get(name, name), *(f"{size / 2**20:.1f}" if size else "–" for size in sizes)])
+    return ["MiB", *(PEERS[side].title for side in sides)], rows
+
+
+def failures(results):
+    """(side, why) for the sides that do not take part in a workload for a reason of more than a word."""
+    for name, figures in results["workloads"].items():
+        for side, row in figures.items():
+            if len(row.get("missing", "").split()) > 1:
+                yield f"{PEERS[side].title} on {TITLES.get(name, name)}", row["missing"]
+
+
+def markdown(head, rows):
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def rich_table(title, head, rows):
+    from rich.table import Table
+
+    table = Table(title=title)
+    for number, heading in enumerate(head):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def about(results):
+    """Machine, threads and versions in one line."""
+    versions = ", ".join(f"{PEERS[side].title} {version}" for side, version in results["versions"].items())
+    return f"{results['machine']}; {results['threads']} threads. {versions}"
+
+
+def write_page(parts, page=PAGE):
+    """Put generated Markdown between the page's marks."""
+    text = page.read_text(encoding="utf-8")
+    try:
+        before, rest = text.split(BEGIN)
+        _, after = rest.split(END)
+    except ValueError:
+        raise DLFSError(f"{page} needs the lines {BEGIN.strip()} and {END} once each") from None
+    write_atomically(page, before + BEGIN + "\n" + "\n".join(parts) + "\n" + END + after)
+
+
+def write_docs(folder, page=PAGE):
+    """Make the page's tables and the pictures anew from the runs recorded in the folder."""
+    parts = []
+    if (folder / "everything.json").exists():
+        results = json.loads((folder / "everything.json").read_text())
+        save(folder / "everything.png", lambda: picture(results))
+        parts += [
+            f"*{about(results)}.* A training step as a ratio to PyTorch eager's; below 1 is faster.\n",
+            markdown(*step_rows(results)),
+            f"![Every side's step as a ratio to PyTorch's]({link(folder / 'everything.png', page)})\n",
+            "The engine alone, its forward, backward and step as ratios to PyTorch eager's, and the most bytes of tensors that a step keeps alive:\n",
+            markdown(*engine_rows(results)),
+            "The same bytes in MiB, of every side that counts them:\n",
+            markdown(*memory_rows(results)),
+        ]  # fmt: skip
+    write_page(parts, page)
+
+
+def link(path, page):
+    return os.path.relpath(path, page.parent)
+
+
+# ------------------------------------------------------------------------------------------------------ Pictures
+
+# Sides differ in shape and darkness: what matters is black, the others are lighter.
+MARKS = {
+    "engine": ("D", "#000000"), "by hand": ("d", "#000000"), "pytorch": ("|", "#000000"), "compiled": ("*", "#0072B2"),
+    "jax": ("P", "#0072B2"), "tensorflow": ("X", "#009E73"), "tinygrad": ("h", "#009E73"), "dezero": ("o", "#E69F00"),
+    "chainer": ("s", "#E69F00"), "autograd": ("^", "#D55E00"), "mygrad": ("v", "#D55E00"),
+}  # fmt: skip
+
+
+def picture(results):
+    """A Figure with a row for every workload, and on it every side's step as a ratio to PyTorch eager's."""
+    names = list(results["workloads"])
+    figure = new_figure(9.5, 1.6 + 0.42 * len(names), "A training step as a ratio to PyTorch eager's; further left is faster")
+    axes = figure.subplots()
+    axes.axvline(1, color="#000000", linewidth=1.2)
+    for side in sides_of(results):
+        if side == BASE:
+            continue
+        marker, color = MARKS[side]
+        points = [
+            (ratio(figures[side]), -row) for row, figures in enumerate(results["workloads"].values())
+            if side in figures and ratio(figures[side])
+        ]  # fmt: skip
+        axes.scatter(
+            *zip(*points), marker=marker, color=color, s=70 if side == "engine" else 42, label=PEERS[side].title,
+            zorder=4 if side == "engine" else 3, facecolors=color if side in ("engine", "compiled", "jax") else "none",
+        )  # fmt: skip
+    axes.set_xscale("log")
+    ticks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_yticks([-row for row in range(len(names))], [TITLES.get(name, name) for name in names])
+    axes.legend(loc="outside right upper")
+    return figure
