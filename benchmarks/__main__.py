@@ -13,7 +13,9 @@ from framework.graph import readable_bytes
 from utils.files import write_atomically
 from utils.visualization import save
 
+from . import accuracy as accuracy_module
 from . import everything, protocol, report
+from . import scale as scale_module
 from .everything import WORKLOADS
 from .peers import FOLDER, INSTALLABLE, PEERS, install
 
@@ -29,14 +31,20 @@ PEER_FOLDER = click.option(
 
 @click.group(invoke_without_command=True)
 @click.option("--workload", "names", multiple=True, type=click.Choice(WORKLOADS), help="One workload; repeatable.")
-@click.option("--side", "sides", multiple=True, type=click.Choice(list(PEERS)), help="One side beside PyTorch; repeatable.")
+@click.option(
+    "--side", "sides", multiple=True, type=click.Choice(list(PEERS)), help="One side beside PyTorch; repeatable."
+)
 @click.option("--threads", default=2, show_default=True, help="Threads of every side.")
 @click.option("--quick", is_flag=True, help="Under three minutes: no side that compiles, fewer rounds.")
 @click.option("--resume", is_flag=True, help="Keep the workloads that the file of --json has already.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here, after each workload.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here, after each workload."
+)
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the steps here, as a PNG.")
 @PEER_FOLDER
-@click.option("--write", is_flag=True, help="Measure nothing: make the tables and pictures of docs/02 anew from recorded runs.")
+@click.option(
+    "--write", is_flag=True, help="Measure nothing: make the tables and pictures of docs/02 anew from recorded runs."
+)
 @click.pass_context
 def main(context, names, sides, threads, quick, resume, json_file, picture, folder, write):
     """Compare the engine with its peers: the same weights, the same batches, interleaved in random order.
@@ -52,7 +60,12 @@ def main(context, names, sides, threads, quick, resume, json_file, picture, fold
     sides, missing = everything.available([side for side in PEERS if side in {*sides, everything.BASE}], folder)
     for side, how in missing.items():
         console.print(f"{PEERS[side].title} is not installed: {how}", highlight=False)
-    results = {"machine": protocol.machine(), "threads": threads, "versions": everything.versions(sides, folder), "workloads": {}}
+    results = {
+        "machine": protocol.machine(),
+        "threads": threads,
+        "versions": everything.versions(sides, folder),
+        "workloads": {},
+    }
     if resume and json_file and json_file.exists():
         results["workloads"] = json.loads(json_file.read_text())["workloads"]
     settings = everything.Settings(quick)
@@ -89,8 +102,77 @@ def install_peers(peers, folder):
         console.print(f"{PEERS[name].title}: {error or 'installed'}", highlight=False)
         failed = failed or error is not None
     if "tinygrad" in (peers or INSTALLABLE) and not shutil.which("clang"):
-        console.print("tinygrad compiles with clang, which is not there: it is a package of every system", highlight=False)
+        console.print(
+            "tinygrad compiles with clang, which is not there: it is a package of every system", highlight=False
+        )
     raise SystemExit(failed)
+
+
+THREADS = click.option("--threads", default=2, show_default=True, help="Threads of every side.")
+QUICK = click.option("--quick", is_flag=True, help="Fewer sizes, seeds and rounds.")
+JSON = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+PICTURE = click.option("--picture", type=click.Path(path_type=Path), help="Draw the figures here, as a PNG.")
+
+
+def keep(results, json_file, picture, draw):
+    if json_file:
+        write_atomically(json_file, json.dumps(results, indent=1) + "\n")
+    if picture:
+        save(picture, lambda: draw(results))
+    console.print(report.about(results), style="dim")
+
+
+@main.command()
+@click.option(
+    "--what", multiple=True, type=click.Choice([*scale_module.SCALES, "loading"]), help="One of the parts; repeatable."
+)
+@THREADS
+@QUICK
+@JSON
+@PICTURE
+def scale(what, threads, quick, json_file, picture):
+    """How a step grows with batch, width, length and depth, its memory with depth, and data loading with workers."""
+    results = {
+        "machine": protocol.machine(),
+        "threads": threads,
+        "versions": everything.versions(scale_module.SIDES),
+        "scale": {},
+    }
+    settings = everything.Settings(quick=quick)
+    for name in what or (*scale_module.SCALES, "loading"):
+        if name == "loading":
+            results["loading"] = scale_module.loading()
+        else:
+            results["scale"][name] = scale_module.measure(name, threads, settings)
+        console.print(f"{name}: measured", style="dim")
+    for title, head, rows in report.scale_tables(results):
+        console.print(report.rich_table(title, head, rows))
+    keep(results, json_file, picture, report.scale_picture)
+
+
+@main.command()
+@click.option(
+    "--training", "names", multiple=True, type=click.Choice(list(accuracy_module.TRAININGS)), help="One; repeatable."
+)
+@THREADS
+@QUICK
+@JSON
+@PICTURE
+@PEER_FOLDER
+def accuracy(names, threads, quick, json_file, picture, folder):
+    """The same training on the engine, PyTorch and TensorFlow: time to the same accuracy, and accuracy after the same epochs."""
+    sides, missing = everything.available(accuracy_module.SIDES, folder)
+    for side, how in missing.items():
+        console.print(f"{PEERS[side].title} is not installed: {how}", highlight=False)
+    versions = everything.versions(sides, folder)
+    results = {"machine": protocol.machine(), "threads": threads, "versions": versions, "trainings": {}}
+    for name in names or accuracy_module.TRAININGS:
+        seeds = 1 if quick else 3
+        results["trainings"][name] = accuracy_module.measure(name, sides, threads, seeds, folder=folder)
+        console.print(f"{report.TITLES[name]}: trained", style="dim")
+    title = f"The same training, digits, {threads} thread{'s' * (threads > 1)}"
+    console.print(report.rich_table(title, *report.accuracy_rows(results)))
+    keep(results, json_file, picture, report.accuracy_picture)
 
 
 def finish(results, table, json_file):

@@ -4,7 +4,6 @@ import functools
 import importlib
 from pathlib import Path
 
-
 from benchmarks.sizes import LR
 
 from . import models

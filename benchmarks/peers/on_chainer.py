@@ -1,21 +1,8 @@
-"""The workloads on Chainer 7.8.1, the last there was, whose NumPy aliases, gone since NumPy 1.24 and 2.0, are mended in memory."""
-
-import numpy as np
-
-for alias, type_ in {"int": int, "float": float, "bool": bool, "object": object, "complex": complex}.items():
-    if alias not in np.__dict__:
-        setattr(np, alias, type_)
-if "sctypes" not in np.__dict__:
-    np.sctypes = {
-        "int": [np.int8, np.int16, np.int32, np.int64],
-        "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
-        "float": [np.float16, np.float32, np.float64],
-        "complex": [np.complex64, np.complex128],
-        "others": [bool, object, bytes, str, np.void],
-    }
+"""The workloads on Chainer 7.8.1, the last there was, over a NumPy that old_numpy.py has mended in memory."""
 
 import chainer
 import chainer.functions as F
+import numpy as np
 
 from . import models
 from .peer import NumPyPeer, Tape

@@ -24,6 +24,7 @@ class Peer(models.Ops):
         tf.config.threading.set_inter_op_parallelism_threads(count)
 
     def __init__(self, name, parameters, batch):
+        self.images = name in ("lenet", "cifar-cnn", "vit", "resnet20")
         self.use(batch)
         parameters = {key: a.transpose(2, 3, 1, 0) if a.ndim == 4 else a for key, a in parameters.items()}
         if name in KERAS_GATES:
@@ -56,7 +57,8 @@ class Peer(models.Ops):
         self.compiled_step, self.compiled_logits = tf.function(step), tf.function(logits)
 
     def use(self, batch):
-        self.batch = [tf.constant(a.transpose(0, 2, 3, 1) if a.ndim == 4 and a.shape[1] < 4 else a) for a in batch]
+        x = batch[0].transpose(0, 2, 3, 1) if self.images else batch[0]  # (B, H, W, C)
+        self.batch = [tf.constant(array) for array in (x, *batch[1:])]
 
     def logits(self, x):
         self.use([x])

@@ -19,7 +19,7 @@ class Peer(models.Ops):
         NUM_CPU_THREADS.value = count
 
     def __init__(self, name, parameters, batch):
-        self.parameters = {key: Tensor(array, requires_grad=True).realize() for key, array in parameters.items()}
+        self.parameters = {key: Tensor(array).realize() for key, array in parameters.items()}
         self.batch = [Tensor(array).realize() for array in batch]
         tensors = list(self.parameters.values())
 
@@ -27,18 +27,13 @@ class Peer(models.Ops):
             return models.LOSSES[name](self, self.parameters, *self.batch)
 
         def gradients():
-            for p in tensors:
-                p.grad = None
-            value = loss().backward()
-            Tensor.realize(value, *(p.grad for p in tensors))
-            return value
+            value = loss()
+            return Tensor.realize(value, *value.gradient(*tensors))
 
         def step():
-            for p in tensors:
-                p.grad = None
-            value = loss().backward()
-            Tensor.realize(value, *(p.assign(p.detach() - self.lr * p.grad) for p in tensors))
-            return value
+            value = loss()
+            grads = value.gradient(*tensors)
+            return Tensor.realize(value, *(p.assign(p - self.lr * grad) for p, grad in zip(tensors, grads)))
 
         self.compiled = {
             "forward": TinyJit(lambda: loss().realize()), "gradients": TinyJit(gradients), "step": TinyJit(step)
@@ -48,12 +43,10 @@ class Peer(models.Ops):
         return self.compiled["forward"]().item()
 
     def gradients(self):
-        with Tensor.train():
-            return self.compiled["gradients"]().item()
+        return self.compiled["gradients"]().item()
 
     def step(self):
-        with Tensor.train():
-            return self.compiled["step"]().item()
+        return self.compiled["step"]().item()
 
     @classmethod
     def memory(cls, make):
