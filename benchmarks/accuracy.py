@@ -22,7 +22,7 @@ SIDES = ("engine", "pytorch", "tensorflow")
 TRAININGS = {
     "mlp": ("mlp", (784,), 0.1, 20, 0.95),
     "lenet": ("lenet", (1, 28, 28), 0.2, 20, 0.95),
-    "lstm": ("lstm features=28", (28, 28), 0.5, 30, 0.90),
+    "lstm": ("lstm features=28", (28, 28), 0.5, 20, 0.95),
 }
 BATCH_SIZE = 32
 
@@ -33,7 +33,8 @@ def digits(shape):
 
     arrays = {}
     for split in ("train", "test"):
-        x, y = getattr(load("digits"), split)
+        part = getattr(load("digits"), split)
+        x, y = part.x, part.y
         x = np.pad(x.repeat(3, axis=2).repeat(3, axis=3), ((0, 0), (0, 0), (2, 2), (2, 2))) - np.float32(0.3)
         arrays |= {f"x_{split}": x.reshape(len(x), *shape), f"y_{split}": y}
     return arrays

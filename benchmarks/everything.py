@@ -23,7 +23,7 @@ class Settings:
 
     def __init__(self, quick=False):
         self.rounds, self.block, self.budget = (5, 0.03, 0.7) if quick else (11, 0.05, 4.0)
-        self.start_limit = 75.0
+        self.start_limit = 60.0
         self.rest = 0.012
 
 

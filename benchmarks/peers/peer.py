@@ -3,6 +3,7 @@
 A step is one of plain SGD at the class's `lr`. Sides that are also trained (accuracy.py) have use(batch) and logits(x).
 """
 
+import gc
 import tracemalloc
 
 from benchmarks.sizes import LR
@@ -25,6 +26,7 @@ class NumPyPeer:
         peer = make()
         peer.step()
         peer.clear()
+        gc.collect()  # what making it has left
         tracemalloc.reset_peak()
         for _ in range(2):
             peer.step()

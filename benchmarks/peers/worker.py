@@ -39,6 +39,7 @@ def read_workload(path, peer):
         parameters = {key[2:]: file[key] for key in file if key.startswith("p:")}
         batch = [file[f"b:{i}"] for i in range(sum(key.startswith("b:") for key in file))]
     if peer not in AT_HOME:
+        name = name.split()[0]  # what is set besides shows in the weights' shapes
         batch = [np.where(a, 0, -1e9).astype(np.float32) if a.dtype == bool else a for a in batch]
         parameters = {key: a for key, a in parameters.items() if "running_" not in key and "num_batches" not in key}
     return name, parameters, batch
