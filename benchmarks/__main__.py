@@ -24,6 +24,7 @@ STEPS = (*WORKLOADS, "adam")
 
 
 RESULTS = Path(__file__).parent / "results"
+RECORD = click.option("--record", is_flag=True, help="Keep the figures in benchmarks/results, for --write.")
 PEER_FOLDER = click.option(
     "--peers", "folder", type=click.Path(path_type=Path), default=FOLDER, help="Where install-peers put them."
 )
@@ -36,6 +37,9 @@ PEER_FOLDER = click.option(
 )
 @click.option("--threads", default=2, show_default=True, help="Threads of every side.")
 @click.option("--quick", is_flag=True, help="Under three minutes: no side that compiles, fewer rounds.")
+@click.option(
+    "--start-limit", default=60, show_default=True, help="Seconds in which a side must be compiled and ready."
+)
 @click.option("--resume", is_flag=True, help="Keep the workloads that the file of --json has already.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here, after each workload."
@@ -46,7 +50,7 @@ PEER_FOLDER = click.option(
     "--write", is_flag=True, help="Measure nothing: make the tables and pictures of docs/02 anew from recorded runs."
 )
 @click.pass_context
-def main(context, names, sides, threads, quick, resume, json_file, picture, folder, write):
+def main(context, names, sides, threads, quick, start_limit, resume, json_file, picture, record, folder, write):
     """Compare the engine with its peers: the same weights, the same batches, interleaved in random order.
 
     Without a command: every workload on every side that is installed, in under a quarter of an hour.
@@ -56,6 +60,7 @@ def main(context, names, sides, threads, quick, resume, json_file, picture, fold
     if write:
         report.write_docs(RESULTS)
         return
+    json_file = RESULTS / "everything.json" if record else json_file
     sides = tuple(sides) or tuple(side for side, peer in PEERS.items() if not (quick and peer.compiles))
     sides, missing = everything.available([side for side in PEERS if side in {*sides, everything.BASE}], folder)
     for side, how in missing.items():
@@ -68,7 +73,7 @@ def main(context, names, sides, threads, quick, resume, json_file, picture, fold
     }
     if resume and json_file and json_file.exists():
         results["workloads"] = json.loads(json_file.read_text())["workloads"]
-    settings = everything.Settings(quick)
+    settings = everything.Settings(quick, start_limit)
     for name in names or WORKLOADS:
         if name in results["workloads"]:
             continue
@@ -130,7 +135,8 @@ def keep(results, json_file, picture, draw):
 @QUICK
 @JSON
 @PICTURE
-def scale(what, threads, quick, json_file, picture):
+@RECORD
+def scale(what, threads, quick, json_file, picture, record):
     """How a step grows with batch, width, length and depth, its memory with depth, and data loading with workers."""
     results = {
         "machine": protocol.machine(),
@@ -147,7 +153,7 @@ def scale(what, threads, quick, json_file, picture):
         console.print(f"{name}: measured", style="dim")
     for title, head, rows in report.scale_tables(results):
         console.print(report.rich_table(title, head, rows))
-    keep(results, json_file, picture, report.scale_picture)
+    keep(results, RESULTS / "scale.json" if record else json_file, picture, report.scale_picture)
 
 
 @main.command()
@@ -158,8 +164,9 @@ def scale(what, threads, quick, json_file, picture):
 @QUICK
 @JSON
 @PICTURE
+@RECORD
 @PEER_FOLDER
-def accuracy(names, threads, quick, json_file, picture, folder):
+def accuracy(names, threads, quick, json_file, picture, record, folder):
     """The same training on the engine, PyTorch and TensorFlow: time to the same accuracy, and accuracy after the same epochs."""
     sides, missing = everything.available(accuracy_module.SIDES, folder)
     for side, how in missing.items():
@@ -172,7 +179,7 @@ def accuracy(names, threads, quick, json_file, picture, folder):
         console.print(f"{report.TITLES[name]}: trained", style="dim")
     title = f"The same training, digits, {threads} thread{'s' * (threads > 1)}"
     console.print(report.rich_table(title, *report.accuracy_rows(results)))
-    keep(results, json_file, picture, report.accuracy_picture)
+    keep(results, RESULTS / "accuracy.json" if record else json_file, picture, report.accuracy_picture)
 
 
 def finish(results, table, json_file):

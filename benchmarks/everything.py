@@ -10,20 +10,20 @@ from pathlib import Path
 
 from . import protocol
 from .peers import FOLDER, PEERS, python_of, version_of
+from .peers.worker import SLOW
 from .processes import Failed, Process, write_workload
 
 WORKLOADS = ("softmax", "mlp", "lenet", "cifar-cnn", "lstm", "gru", "vae", "gpt", "bert", "vit", "resnet20", "chain")
 KINDS = ("step", "forward", "gradients")
-SLOW = 2.0  # seconds a step, from which on the step of the start is the figure
 BASE = "pytorch"
 
 
 class Settings:
-    """How long to measure: rounds over the sides, seconds of a timed block, and seconds in all for a side on a workload."""
+    """How long to measure: rounds over the sides, seconds of a timed block, and seconds in all for a side on a workload; and to start."""
 
-    def __init__(self, quick=False):
+    def __init__(self, quick=False, start_limit=60):
         self.rounds, self.block, self.budget = (5, 0.03, 0.7) if quick else (11, 0.05, 4.0)
-        self.start_limit = 60.0
+        self.start_limit = start_limit
         self.rest = 0.012
 
 

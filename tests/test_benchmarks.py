@@ -152,7 +152,7 @@ def test_the_docs_hold_what_the_recorded_runs_say(tmp_path):
 
     recorded = sorted(RESULTS.glob("*.json"))
     if not recorded:
-        pytest.skip("nothing is recorded yet: python -m benchmarks --json benchmarks/results/everything.json")
+        pytest.skip("nothing is recorded yet: python -m benchmarks --record")
     text = report.PAGE.read_text(encoding="utf-8")
     generated = re.search(f"{report.BEGIN}(.*){report.END}", text, re.DOTALL)[1]
     if (RESULTS / "everything.json").exists():

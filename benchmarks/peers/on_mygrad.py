@@ -39,6 +39,13 @@ class Erf(Operation):
         return grad * (numpy.float32(2 / numpy.pi**0.5) * numpy.exp(-x * x))
 
 
+def with_zeros_before(x, count):
+    """The images with rows of zeros above and columns at the left: of the padding what windows 3×3 with stride 2 reach."""
+    B, C, H, W = x.shape
+    x = np.concatenate((numpy.zeros((B, C, count, W), numpy.float32), x), axis=2)
+    return np.concatenate((numpy.zeros((B, C, H + count, count), numpy.float32), x), axis=3)
+
+
 class Peer(NumPyPeer, Tape, models.Ops):
     np, package = np, "mygrad"
     relu = staticmethod(relu)
@@ -74,6 +81,9 @@ class Peer(NumPyPeer, Tape, models.Ops):
         return np.sum(np.maximum(z, 0) - z * x + np.log1p(np.exp(-np.abs(z))))
 
     def conv(self, x, weight, bias, stride, padding):
+        if (x.shape[2] + 2 * padding - weight.shape[2]) % stride:  # its strides must come out even at the edge
+            x, padding = x[:, :, ::stride, ::stride] if weight.shape[2] == 1 else with_zeros_before(x, padding), 0
+            stride = stride if weight.shape[2] > 1 else 1
         y = conv_nd(x, weight, stride=stride, padding=padding)
         return y if bias is None else y + np.reshape(bias, (1, -1, 1, 1))
 

@@ -14,6 +14,7 @@ import sys
 import time
 
 ROOT = str(pathlib.Path(__file__).resolve().parents[2])
+SLOW = 2.0  # seconds a step, from which on one is enough
 AT_HOME = {"engine", "by hand", "pytorch", "compiled"}
 
 
@@ -86,17 +87,18 @@ def main(peer_name, path, threads):
             )
 
         peer = make()
-        losses = [peer.forward(), peer.step(), peer.step()]
-        start = time.perf_counter()
-        losses.append(peer.step())
-        seconds = time.perf_counter() - start
+        losses, seconds = [peer.forward(), peer.step()], []
+        while len(seconds) < 2 and max(seconds, default=0) < SLOW:  # the first may still compile
+            start = time.perf_counter()
+            losses.append(peer.step())
+            seconds.append(time.perf_counter() - start)
     except Exception as error:
         kind = "missing" if type(error).__name__ == "Missing" else "error"
         answer(**{kind: str(error) or type(error).__name__})
         if kind == "error":
             raise
         return
-    answer(losses=losses, seconds=seconds)
+    answer(losses=losses, seconds=seconds[-1])
     for line in sys.stdin:
         order = json.loads(line)
         if "time" in order:
