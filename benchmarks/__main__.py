@@ -45,6 +45,7 @@ PEER_FOLDER = click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here, after each workload."
 )
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the steps here, as a PNG.")
+@RECORD
 @PEER_FOLDER
 @click.option(
     "--write", is_flag=True, help="Measure nothing: make the tables and pictures of docs/02 anew from recorded runs."

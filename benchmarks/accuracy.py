@@ -21,8 +21,8 @@ SIDES = ("engine", "pytorch", "tensorflow")
 # name: (the workload, what one image is to it, lr, epochs, the accuracy to reach)
 TRAININGS = {
     "mlp": ("mlp", (784,), 0.1, 20, 0.95),
-    "lenet": ("lenet", (1, 28, 28), 0.2, 20, 0.95),
-    "lstm": ("lstm features=28", (28, 28), 0.5, 20, 0.95),
+    "lenet": ("lenet", (1, 28, 28), 0.1, 20, 0.95),
+    "lstm": ("lstm features=28", (28, 28), 0.5, 30, 0.95),
 }
 BATCH_SIZE = 32
 
