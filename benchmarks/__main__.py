@@ -148,7 +148,7 @@ def scale(what, threads, quick, json_file, picture, record):
     settings = everything.Settings(quick=quick)
     for name in what or (*scale_module.SCALES, "loading"):
         if name == "loading":
-            results["loading"] = scale_module.loading()
+            results["loading"] = scale_module.loading(quick)
         else:
             results["scale"][name] = scale_module.measure(name, threads, settings)
         console.print(f"{name}: measured", style="dim")

@@ -44,7 +44,8 @@ def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
             try:
                 results[side] = process.answer(max(1.0, settings.start_limit - (time.monotonic() - started)))
             except Failed as failure:
-                results[side] = {"missing": str(failure)}
+                late = PEERS[side].compiles and str(failure).startswith("no answer")
+                results[side] = {"missing": "compile" if late else str(failure)}
                 processes.pop(side).close()
         check_losses(name, results)
         interleave(processes, results, settings, kinds)

@@ -27,11 +27,11 @@ def measure(what, threads, settings):
     ]
 
 
-def loading(workers=WORKERS):
+def loading(quick=False):
     """[{"workers": …, side: images a second}] of the engine's DataLoader and of torch's, on CIFAR-10's images or such noise."""
     rows = []
-    for count in workers:
-        found = json.loads(protocol.in_a_process("benchmarks.data_loading", count, 3, threads=1))
+    for count in WORKERS[::2] if quick else WORKERS:
+        found = json.loads(protocol.in_a_process("benchmarks.data_loading", count, 1 if quick else 3, threads=1))
         rates = {side: float(np.median(rate)) for side, rate in found["rates"].items()}
         rows.append({"workers": count, "engine": rates["engine"], "pytorch": rates["torch, uint8 tensors, v2"]})
     return rows

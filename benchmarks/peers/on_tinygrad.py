@@ -105,6 +105,6 @@ class Peer(models.Ops):
         return x.mean((2, 3))
 
     def lstm(self, p, x):
-        raise models.Missing("compile")  # a hundred steps unrolled: see the log
+        raise models.Missing("compile")  # a hundred steps unrolled, in minutes
 
     gru = lstm
