@@ -62,7 +62,7 @@ def measure(name, sides, threads, seeds=3, epochs=None, folder=FOLDER):
             for side in random.Random(seed).sample(list(sides), len(sides)):
                 process = Process(side, weights, threads, folder)
                 try:
-                    process.answer(120)
+                    process.answer(600)
                     order = {
                         "path": str(data),
                         "epochs": epochs or usual_epochs,

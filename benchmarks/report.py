@@ -300,11 +300,15 @@ def draw_line(axes, side, x, y):
 
 def scale_picture(results):
     """A Figure with a panel for everything that grows, one for memory against depth, and one for loading."""
+    from matplotlib.ticker import LogLocator
+
     panels = [(SCALES[name][0], "ms a step", rows, "step") for name, rows in results["scale"].items()]
     if "depth" in results["scale"]:
         panels.append((SCALES["depth"][0], "MiB of tensors in a step", results["scale"]["depth"], "tensors"))
     count = len(panels) + ("loading" in results)
-    figure = new_figure(12, 3.4 * -(-count // 3), "How the engine and PyTorch eager grow, both axes logarithmic")
+    figure = new_figure(
+        12, 3.4 * -(-count // 3), "How the engine and PyTorch eager grow; times and memory on logarithmic axes"
+    )
     grid = list(figure.subplots(-(-count // 3), min(count, 3), squeeze=False).flat)
     for axes, (title, what, rows, key) in zip(grid, panels):
         sizes = [row["size"] for row in rows]
@@ -313,6 +317,8 @@ def scale_picture(results):
             draw_line(axes, side, sizes, values)
         axes.set(xscale="log", yscale="log", xlabel=title, ylabel=what)
         axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
     if "loading" in results:
         axes = grid[len(panels)]
@@ -321,6 +327,7 @@ def scale_picture(results):
                 axes, side, [row["workers"] for row in results["loading"]], [row[side] for row in results["loading"]]
             )
         axes.set(xlabel="workers that load", ylabel="images a second", ylim=(0, None))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_xticks([row["workers"] for row in results["loading"]])
     for axes in grid[count:]:
         axes.set_visible(False)

@@ -22,7 +22,7 @@ SMALL = ("softmax", "vae", "chain")
 def first_losses(side, path):
     process = processes.Process(side, path, threads=1, folder=everything.FOLDER)
     try:
-        return process.answer(120)["losses"]
+        return process.answer(600)["losses"]
     finally:
         process.close()
 
@@ -74,7 +74,7 @@ def test_a_peer_never_sees_the_projects_folder(tmp_path):
     process = processes.Process("dezero", "", threads=1, folder=stub(tmp_path, "dezero"))
     try:
         with pytest.raises(processes.Failed, match="No module named 'dezero'"):
-            process.answer(60)
+            process.answer(600)
     finally:
         process.close()
 
