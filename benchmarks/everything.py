@@ -30,8 +30,8 @@ class Settings:
 def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
     """{side: figures} of one workload; {"missing": why} for a side that does not take part.
 
-    Every side starts from the same weights on the same batch. Before anything is timed, each one's loss before the first update
-    must be PyTorch's to 1e-4, and the loss after it to 1e-3 (Keras's LSTM has one bias where PyTorch has two, which learn twice as fast).
+    Every side starts from the same weights on the same batch. A side is timed only if its loss before the first update is
+    PyTorch's to 1e-4, and the loss after it to 1e-3 (Keras's LSTM has one bias where PyTorch has two, which learn twice as fast).
     """
     results, processes = {}, {}
     with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
@@ -47,7 +47,9 @@ def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
                 late = PEERS[side].compiles and str(failure).startswith("no answer")
                 results[side] = {"missing": "compile" if late else str(failure)}
                 processes.pop(side).close()
-        check_losses(name, results)
+        for side, why in check_losses(results).items():
+            results[side] = {"missing": why}
+            processes.pop(side).close()
         interleave(processes, results, settings, kinds)
         for side, process in processes.items():
             if results[side]["seconds"] <= SLOW:
@@ -58,22 +60,16 @@ def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
     return results
 
 
-def check_losses(name, results):
-    """Refuse a workload of which the sides do not compute the same losses."""
+def check_losses(results):
+    """{side: why} for every side whose losses are not PyTorch's (without PyTorch, the first side's); a slow side has given fewer."""
     losses = {side: figures["losses"] for side, figures in results.items() if "losses" in figures}
-    if not losses:
-        raise RuntimeError(f"{name}: no side runs: {results}")
-    expected = losses.get(BASE) or next(iter(losses.values()))
-    for side, (forward, first, second, *_) in losses.items():
-        for ours, theirs, bound in (
-            (forward, expected[0], 1e-4),
-            (first, expected[1], 1e-4),
-            (second, expected[2], 1e-3),
-        ):
-            if not abs(ours - theirs) <= bound * max(1.0, abs(theirs)):
-                raise RuntimeError(
-                    f"{name}: the first losses of {side} are {losses[side]}, PyTorch's {expected}: nothing is timed"
-                )
+    expected, wrong = losses.get(BASE) or next(iter(losses.values()), None), {}
+    for side, ours in losses.items():
+        for number, bound in enumerate((1e-4, 1e-4, 1e-3)):
+            if not abs(ours[number] - expected[number]) <= bound * max(1.0, abs(expected[number])):
+                wrong[side] = f"its first losses are {ours[:3]}, not {expected[:3]}: not timed"
+                break
+    return wrong
 
 
 def interleave(processes, results, settings, kinds=KINDS):
