@@ -22,7 +22,7 @@ class Settings:
     """How long to measure: rounds over the sides, seconds of a timed block, and seconds in all for a side on a workload; and to start."""
 
     def __init__(self, quick=False, start_limit=60):
-        self.rounds, self.block, self.budget = (5, 0.03, 0.7) if quick else (11, 0.05, 4.0)
+        self.rounds, self.block, self.budget = (5, 0.03, 0.7) if quick else (9, 0.05, 3.0)
         self.start_limit = start_limit
         self.rest = 0.012
 
