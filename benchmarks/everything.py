@@ -44,8 +44,8 @@ def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
             try:
                 results[side] = process.answer(max(1.0, settings.start_limit - (time.monotonic() - started)))
             except Failed as failure:
-                late = PEERS[side].compiles and str(failure).startswith("no answer")
-                results[side] = {"missing": "compile" if late else str(failure)}
+                late = "compile" if PEERS[side].compiles else "slow"
+                results[side] = {"missing": late if str(failure).startswith("no answer") else str(failure)}
                 processes.pop(side).close()
         for side, why in check_losses(results).items():
             results[side] = {"missing": why}
