@@ -101,13 +101,17 @@ def batch_first(x):
 
 
 def contiguous(x):
-    """(N, C, R, *rest) as (R, C, *rest, N) in one piece of memory: a view, or a copy some examples at a time, as a cache line holds them."""
+    """(N, C, R, *rest) as (R, C, *rest, N) in one piece of memory: a view, or a copy."""
     x = rows_first(x)
-    if x.flags.c_contiguous:
-        return x
-    copied = np.empty_like(x, order="C")
-    for first in range(0, x.shape[-1], 16):
-        copied[..., first : first + 16] = x[..., first : first + 16]
+    return x if x.flags.c_contiguous else packed(x, x.ndim - 1)
+
+
+def packed(x, axis):
+    """A copy in C's order, 16 at a time along the axis that is innermost in memory: so many a cache line holds."""
+    copied, before = np.empty_like(x, order="C"), (slice(None),) * axis
+    for first in range(0, x.shape[axis], 16):
+        part = (*before, slice(first, first + 16))
+        copied[part] = x[part]
     return copied
 
 
@@ -250,7 +254,8 @@ def _conv_input(g, w, *, geometry):
     g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
     x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
     for phase, taps, by_rows in _phases(geometry):
-        w_rows = w[:, :, :, taps].transpose((0, 4, 2, 3, 1)).reshape((G, T * Cg, len(taps) * O // G))
+        w_rows = w[:, :, :, taps].transpose((0, 3, 1, 4, 2)).reshape((G, len(taps) * O // G, T * Cg))
+        w_rows = packed(w_rows.mT, 2)  # (G, kernel' · C/G, taps · O/G): not the view, with which products are slower
         part, first = x[phase], 0
         step = min(len(part), max(1, BLOCK // max(1, T * C * M), SPAN // max(1, M)))  # rows that fit into the cache
         lowered = np.empty((step, T, C, M), g.dtype, like=g)
@@ -277,7 +282,7 @@ def _conv_weight(g, x, *, geometry):
     for rows, met, which in all_columns(contiguous(x), geometry):
         w[:, which] += met @ by_group(g, rows, G).mT
     w = w.mT.reshape((O, *geometry.kernel, C // G))
-    return w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))).copy(order="C")
+    return packed(w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))), 1)
 
 
 def _sum_per_channel(g):
