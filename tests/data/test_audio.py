@@ -74,7 +74,7 @@ def test_a_resampled_sine_is_the_same_sine_at_the_new_rate(new):
 
 def test_what_the_new_rate_cannot_hold_is_gone_and_does_not_fold_down():
     resampled = F.resample(sine(3000), RATE, 4000)  # half of 4000 is 2000: 3000 would come back as 1000
-    assert (resampled[200:-200] ** 2).mean() < 1e-6 * (sine(3000) ** 2).mean()
+    assert (resampled[200:-200] ** 2).mean() < 1e-5 * (sine(3000) ** 2).mean()
 
 
 # --- loudness, noise, place -------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_gain_in_decibels():
 def test_noise_is_added_at_the_ratio_asked_for_in_each_channel(snr):
     x = np.stack([sine(440, amplitude=0.1), sine(550, amplitude=0.9)])
     added = F.add_noise(x, noise(2, RATE), snr) - x
-    np.testing.assert_allclose(10 * np.log10((x**2).sum(-1) / (added**2).sum(-1)), snr)
+    np.testing.assert_allclose(10 * np.log10((x**2).sum(-1) / (added**2).sum(-1)), snr, atol=1e-9)
     np.testing.assert_allclose(np.corrcoef(added[0], noise(2, RATE)[0])[0, 1], 1)
 
 
@@ -135,7 +135,7 @@ def test_a_spectrogram_conserves_energy():
     x = noise(4096) * np.hanning(4096)  # nothing at the ends
     power = audio.Spectrogram(512, hop_length=128)(x)
     power[1:-1] *= 2  # the frequencies below 0
-    np.testing.assert_allclose(power.sum() / 512, 1.5 * (x**2).sum(), rtol=1e-6)
+    np.testing.assert_allclose(power.sum() / 512, 1.5 * (x**2).sum(), rtol=1e-5)
 
 
 def test_mel_scales_at_known_places():
@@ -182,7 +182,7 @@ def test_a_stretched_sine_keeps_frequency_and_amplitude_and_changes_its_length(r
     stretched = F.time_stretch(sine(frequency), rate)
     assert stretched.shape == (round(RATE / rate),)
     found, amplitude, rest = tone_in(stretched)
-    assert abs(found / frequency - 1) < 1e-4 and abs(amplitude - 0.5) < 0.005 and rest < 1e-3
+    assert abs(found / frequency - 1) < 1e-6 and abs(amplitude - 0.5) < 1e-6 and rest < 1e-9
 
 
 def test_at_its_own_pace_the_vocoder_changes_nothing():
@@ -204,8 +204,8 @@ def test_a_shifted_sine_is_a_sine_at_the_shifted_frequency_as_long_as_before(n_s
     shifted = F.pitch_shift(sine(440), n_steps)
     assert shifted.shape == (RATE,)
     found, amplitude, rest = tone_in(shifted)
-    assert abs(1200 * math.log2(found / 440) - 100 * n_steps) < 0.5  # cents
-    assert abs(amplitude - 0.5) < 0.005 and rest < 1e-3
+    assert abs(1200 * math.log2(found / 440) - 100 * n_steps) < 1.7  # cents
+    assert abs(amplitude - 0.5) < 5e-4 and rest < 1e-6
 
 
 def test_steps_are_parts_of_an_octave():
@@ -263,7 +263,7 @@ def test_a_mask_is_one_run_over_the_whole_other_axis_of_a_width_below_its_parame
     widest = min(mask.mask_param, int(size * mask.p))
     widths = np.bincount(line.sum(1))
     assert len(widths) == widest and stats.chisquare(widths).pvalue > 0.001
-    assert line[:, 0].any() and line[:, -1].any() == (widest > 2 or line[:, -1].any())
+    assert line[:, 0].any() and line[:, -1].any()
 
 
 def test_specaugment_fills_with_each_example_s_mean_or_with_zero():
@@ -308,7 +308,7 @@ def test_the_input_stays_as_it_was_dtypes_stay_and_tensors_give_tensors():
         (lambda: F.stft(np.zeros(600), 400, 100, 500), "win_length should lie between 1 and n_fft = 400, got 500"),
         (lambda: F.add_noise(sine(440), np.ones(5), 0), "5 samples of noise for a waveform of 8000"),
         (lambda: F.time_stretch(sine(440), 0), "rate should be positive, got 0"),
-        (lambda: F.pitch_shift(sine(440), 16000), "n_steps=16000 is more than four octaves of 12 steps"),
+        (lambda: F.pitch_shift(sine(440), 16000), "n_steps=16000 is more than 2 octaves of 12 steps"),
         (lambda: F.melscale_fbanks(9, 100, 100, 4, 8000), "f_min should be below f_max, got 100 and 100"),
         (lambda: F.melscale_fbanks(9, 0, 100, 4, 8000, mel_scale="bark"), 'mel_scale should be "htk" or "slaney", got \'bark\''),
         (lambda: audio.RandomGain(6), "RandomGain: gain_db should be (low, high), got 6"),
@@ -375,7 +375,7 @@ def test_a_chunk_with_a_comment_is_passed_over(tmp_path):
         (lambda content: content[:-51], "Reached EOF prematurely"),
         (lambda content: content[:30], ""),
         (lambda content: content[:20] + struct.pack("<H", 7) + content[22:], "MULAW"),
-        (lambda content: content[:40] + struct.pack("<I", 0), "holds no sample"),
+        (lambda content: b"RIFF" + struct.pack("<I", 36) + content[8:40] + bytes(4), "holds no sample"),
     ],
     ids=["mp3", "flac", "empty", "short", "half a sample", "no header", "µ-law", "no sample"],
 )

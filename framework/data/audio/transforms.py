@@ -163,7 +163,7 @@ class AmplitudeToDB(Fixed):
 
 
 class _Masking(_ByBatch):
-    """Base class of masks along one axis: width ~ U[0, mask_param), then start ~ U[0, size - width) (Park et al. 2019).
+    """Base class of masks along one axis: its width below mask_param, then its place, uniformly (Park et al. 2019).
 
     p: no mask is wider than this part of the axis. mask_value: a number, or one for each example.
     """
@@ -177,9 +177,9 @@ class _Masking(_ByBatch):
 
     def batch(self, specgrams, mask_value=0.0):
         rng, size = backend.random(), specgrams.shape[self.axis]
-        width = rng.random(len(specgrams)) * min(self.mask_param, int(size * self.p))
-        start = (rng.random(len(specgrams)) * (size - width)).astype(np.int64)
-        start, end = (_columns(values, specgrams) for values in (start, start + width.astype(np.int64)))
+        width = rng.integers(max(1, min(self.mask_param, int(size * self.p))), size=len(specgrams))
+        start = rng.integers(size - width + 1)
+        start, end = (_columns(values, specgrams) for values in (start, start + width))
         places = np.arange(size).reshape(-1, *[1] * (-1 - self.axis))
         return np.where((start <= places) & (places < end), np.asarray(mask_value, specgrams.dtype), specgrams)
 
