@@ -185,6 +185,14 @@ def test_a_stretched_sine_keeps_frequency_and_amplitude_and_changes_its_length(r
     assert abs(found / frequency - 1) < 1e-6 and abs(amplitude - 0.5) < 1e-6 and rest < 1e-9
 
 
+def test_without_phase_locking_the_bins_of_one_tone_cancel(monkeypatch):
+    """So the amplitude above is no matter of course: here each bin is its own peak."""
+    monkeypatch.setattr(
+        F, "_nearest_peak", lambda magnitude: np.broadcast_to(np.arange(magnitude.shape[-1]), magnitude.shape)
+    )
+    assert tone_in(F.time_stretch(sine(1007.3), 0.5))[1] < 0.06 * 0.5
+
+
 def test_at_its_own_pace_the_vocoder_changes_nothing():
     x = noise(4000)
     np.testing.assert_allclose(F.time_stretch(x, 1.0)[:-512], x[:-512], atol=1e-10)

@@ -12,7 +12,7 @@ def read_wav(path):
     PCM of 8, 16, 24 or 32 bits is divided by its largest magnitude. ValueError names what is wrong: no WAV file, a codec other
     than PCM and floating point, a file that is cut short or holds no sample.
     """
-    from scipy.io import wavfile  # its read takes longer to import than all of framework.data
+    from scipy.io import wavfile  # here, so that framework.data needs NumPy alone
 
     try:
         with warnings.catch_warnings():
