@@ -70,14 +70,15 @@ def test_replacement_touches_only_words_of_the_table_and_as_many_as_it_says():
 
 
 def test_insertion_adds_synonyms_of_words_that_are_there_anywhere():
-    firsts = 0
+    firsts = lasts = 0
     for _ in range(500):
         result = RandomInsertion(SYNONYMS, alpha=0.5)(WORDS[:6])
         assert len(result) == 9 and is_subsequence(WORDS[:6], result)
         added = Counter(result) - Counter(WORDS[:6])
         assert set(added) <= {"three", "trois", "five"}  # w8 is not in the text
-        firsts += result[0] != "w0"
-    assert stats.binomtest(firsts, 500, 1 - 6 / 7 * 7 / 8 * 8 / 9).pvalue > 0.001
+        firsts, lasts = firsts + (result[0] != "w0"), lasts + (result[-1] != "w5")
+    for count in (firsts, lasts):  # of 7, 8 and 9 places for the three
+        assert stats.binomtest(count, 500, 1 - 6 / 7 * 7 / 8 * 8 / 9).pvalue > 0.001
 
 
 @pytest.mark.parametrize("transform", [SynonymReplacement(SYNONYMS), RandomInsertion(SYNONYMS)])
