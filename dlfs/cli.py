@@ -21,6 +21,7 @@ COMMANDS = {  # name: what it does, as --help says it
     "convert": "A checkpoint of another library in our names, or ours in another library's.",
     "graph": "The graph behind a model's loss on the engine, as text or as a picture.",
     "profile": "Which op of a model takes how long on the engine.",
+    "gallery": "Every augmentation of images and sound, as pictures.",
     "pictures": "What a trained model has learnt, as pictures: filters, feature maps, mistakes.",
     "exercise": "Exercises that are graded at once: list, start, check, watch, hint, solution, blank.",
     "read": "A guide to production code, with the source as it is installed here.",

@@ -1,5 +1,6 @@
-"""Text: tokenisers that are trained or loaded, vocabularies, padding and masking."""
+"""Text: tokenisers that are trained or loaded, vocabularies, padding and masking, augmentation."""
 
+from .augment import RandomDeletion, RandomInsertion, RandomSwap, SynonymReplacement
 from .batching import mask_tokens, pad_batch
 from .bpe import BPETokenizer
 from .clip import CLIPTokenizer
@@ -11,6 +12,10 @@ __all__ = [
     "BPETokenizer",
     "CLIPTokenizer",
     "CharTokenizer",
+    "RandomDeletion",
+    "RandomInsertion",
+    "RandomSwap",
+    "SynonymReplacement",
     "Vocab",
     "WordPieceTokenizer",
     "WordTokenizer",
