@@ -12,6 +12,7 @@ import importlib.util
 import itertools
 import os
 import sys
+import sysconfig
 import types
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from .torch_names import torch_import
 __all__ = ["load"]
 
 _numbers = itertools.count(1)
+_SHARED_FOLDERS = {Path(__file__).resolve().parents[1], *(Path(sysconfig.get_path(lib)).resolve() for lib in ("purelib", "platlib"))}
 
 
 def load(path_or_module):
     """Execute a file written for PyTorch on the engine; return it as a fresh module object.
 
-    path_or_module: a path, the dotted name of a module ("02_MLP.paper.mlp_paper"), or a module. Files of the same package that
-    need torch themselves come along, loaded on the engine in their turn; every other import means what it always means.
+    path_or_module: a path, the dotted name of a module ("02_MLP.paper.mlp_paper"), or a module. Files of the same repository
+    that need torch themselves come along, loaded on the engine in their turn; every other import means what it always means.
     Raises FileNotFoundError or ModuleNotFoundError for what is not there, ImportError for a part of torch that the engine lacks.
     """
     return _Session().load(_find(path_or_module))
@@ -70,10 +72,18 @@ class _Source:
         self.name = self.package if parts[-1] == "__init__" else ".".join(parts)
 
     def sibling(self, name, level):
-        """The file of this file's own package, or beside it, that an import names; None for an import of something else."""
+        """The file of this file's own package, or beside it, that an import names; None for an import of something else.
+
+        A folder of many projects (the installed packages; this one, where tools stand beside the models) is no repository of its
+        own: there only the file's own package counts.
+        """
         if level:
             folder = self.path.parents[level - 1]
-        elif not self.package or name.partition(".")[0] == self.package.partition(".")[0]:
+        elif (
+            not self.package
+            or name.partition(".")[0] == self.package.partition(".")[0]
+            or self.root not in _SHARED_FOLDERS
+        ):
             folder = self.root
         else:
             return None

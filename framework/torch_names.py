@@ -3,6 +3,7 @@
 import functools
 import importlib
 import types
+import typing
 
 import numpy as np
 
@@ -165,6 +166,20 @@ CUDA = Names(
     manual_seed=backend.manual_seed,
     manual_seed_all=backend.manual_seed,
 )
+
+
+def _as_it_is(function=None, *args, **kwargs):
+    """torch.jit's decorators, where nothing is compiled: the function itself; called with options only, a decorator."""
+    return function if callable(function) else lambda function: function
+
+
+JIT = Names(
+    "torch.jit",
+    is_scripting=lambda: False,
+    is_tracing=lambda: False,
+    **dict.fromkeys(("script", "trace", "ignore", "unused", "export", "script_method"), _as_it_is),
+    Final=typing.Final,
+)
 TORCH = Names(
     "torch",
     "framework",
@@ -182,6 +197,7 @@ TORCH = Names(
     amp=Names("torch.amp", "framework.amp"),
     cuda=CUDA,
     cpu=Names("torch.cpu", amp=_amp_of("cpu"), is_available=lambda: True),
+    jit=JIT,
     utils=Names(
         "torch.utils",
         data="framework.data",
