@@ -10,6 +10,7 @@ A tensor's memory is lent to PyTorch, not copied; what it receives is there when
 """
 
 import contextlib
+import enum
 import importlib.util
 import os
 import sys
@@ -21,9 +22,16 @@ from . import backend
 from .tensor import Tensor
 
 __all__ = [
-    "Reducer", "World", "all_gather_object", "all_reduce", "barrier", "broadcast", "broadcast_object_list", "destroy_process_group",
+    "ReduceOp", "Reducer", "World", "all_gather_object", "all_reduce", "barrier", "broadcast", "broadcast_object_list", "destroy_process_group",
     "get_rank", "get_world_size", "init_process_group", "is_available", "is_initialized", "is_torchelastic_launched", "launched", "world",
 ]  # fmt: skip
+
+
+class ReduceOp(enum.Enum):
+    """What all_reduce does with the processes' values."""
+
+    SUM, PRODUCT, MIN, MAX, AVG = range(5)
+
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # what torchrun tells each process
 
@@ -96,8 +104,9 @@ def as_torch(value):
 
 
 def all_reduce(tensor, op=None):
-    """The sum over all processes, in place; op: another of torch.distributed.ReduceOp."""
+    """The sum over all processes, in place; op: another ReduceOp, ours or torch.distributed's."""
     package = _package()
+    op = getattr(package.ReduceOp, op.name) if isinstance(op, ReduceOp) else op
     package.all_reduce(as_torch(tensor), package.ReduceOp.SUM if op is None else op)
 
 

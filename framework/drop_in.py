@@ -21,7 +21,10 @@ from .torch_names import torch_import
 __all__ = ["load"]
 
 _numbers = itertools.count(1)
-_SHARED_FOLDERS = {Path(__file__).resolve().parents[1], *(Path(sysconfig.get_path(lib)).resolve() for lib in ("purelib", "platlib"))}
+_SHARED_FOLDERS = {
+    Path(__file__).resolve().parents[1],
+    *(Path(sysconfig.get_path(lib)).resolve() for lib in ("purelib", "platlib")),
+}
 
 
 def load(path_or_module):

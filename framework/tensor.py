@@ -46,17 +46,22 @@ class Tensor(Readable):
 
     array: the data. grad: a Tensor or None. node: the Node that made it, None for a leaf.
     needs_grad: whether gradients flow to it. version: None, or the cell [writes, recorded writes] shared by all that share the memory.
-    view_at: None, or for a view the number of recorded writes when it was taken. views: None, or weak references to the views taken where
-    no gradient was needed. hooks: functions of a leaf's gradient.
+    view_at: None, or for a view the number of recorded writes when it was taken. base: of a view, a weak reference to the tensor that
+    it was taken of. views: None, or weak references to the views taken where no gradient was needed. hooks: functions of a leaf's gradient.
 
-    Made with `framework.tensor(...)` as a rule; `Tensor(array)` wraps an array without copying it.
+    Made with `framework.tensor(...)` as a rule; `Tensor(array)` wraps an array without copying it; `Tensor(2, 3)`, sizes, is unfilled.
     """
 
     __slots__ = (
-        "array", "_grad", "node", "needs_grad", "version", "view_at", "views", "hooks", "__weakref__", "__dict__",
+        "array", "_grad", "node", "needs_grad", "version", "view_at", "base", "views", "hooks", "__weakref__", "__dict__",
     )  # fmt: skip
 
-    def __init__(self, array, requires_grad=False, node=None):
+    def __init__(self, array=(), requires_grad=False, node=None, *sizes):
+        if array.__class__ is int and requires_grad.__class__ is int:  # Tensor(2, 3) as in PyTorch: sizes, unfilled
+            array = np.empty(
+                [array, requires_grad, *([] if node is None else [node]), *sizes], backend.get_default_dtype()
+            )
+            requires_grad, node = False, None
         self.array = array if array.__class__ is ndarray else _to_array(array)
         self._grad = None
         self.node = node
@@ -154,6 +159,7 @@ class Tensor(Readable):
         """Note that this new tensor shares the base's memory. Where the base needs no gradient yet, a recorded write must find its views."""
         self.version = cell = base.cell()
         self.view_at = cell[1]
+        self.base = weakref.ref(base) if base.view_at is None else base.base
         if not base.needs_grad:
             if base.views is None:
                 base.views = set()
@@ -243,7 +249,7 @@ class Tensor(Readable):
     def write(self, result):
         """Put the values of `result` here, in place, and take over its history. The root of add_, copy_, zero_, `+=`.
 
-        Raises RuntimeError on a leaf that requires grad and on views, where gradients are being recorded.
+        Raises RuntimeError on a leaf that requires grad and on views of a living base, where gradients are being recorded.
         """
         if result.array.shape != self.array.shape:
             raise RuntimeError(
@@ -269,14 +275,17 @@ class Tensor(Readable):
             node.versions = tuple(pair for pair in node.versions if pair[0] is not self.version)
 
     def check_writable(self, recorded):
-        """RuntimeError where a write that has to be recorded cannot be: into a leaf that requires grad, or into a view."""
+        """RuntimeError where a write that has to be recorded cannot be: into a leaf that requires grad, or into a view of a living base.
+
+        A view whose base is gone may be written to, as norm(x).view(…).relu_() is: other views of it are stale then.
+        """
         if not (recorded or self.needs_grad) or not grad_mode.enabled:
             return
         if self.needs_grad and self.node is None:
             raise RuntimeError(
                 "in place: a leaf that requires grad cannot be written to; do it under no_grad(), or out of place"
             )
-        if self.view_at is not None:
+        if self.view_at is not None and self.base() is not None:
             raise RuntimeError(
                 "in place: this tensor is a view, and writing into a view of a tensor that requires grad is not supported; "
                 "write out of place (y = x + 1, torch.where, torch.cat), index the base itself (x[i] = …), or clone() the view first"
@@ -290,6 +299,8 @@ class Tensor(Readable):
         if (recorded or self.needs_grad) and grad_mode.enabled:
             version[1] += 1
             self.node, self.needs_grad = node, recorded
+            if self.view_at is not None:
+                self.view_at = version[1]
             for view in self.views or ():
                 view().needs_grad = True  # stale now: edge() refuses it
 

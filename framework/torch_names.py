@@ -1,7 +1,10 @@
 """Where torch's names lie in the engine, for the files that drop_in.py loads."""
 
+import contextlib
+import enum
 import functools
 import importlib
+import multiprocessing
 import types
 import typing
 
@@ -173,6 +176,17 @@ def _as_it_is(function=None, *args, **kwargs):
     return function if callable(function) else lambda function: function
 
 
+def _fetches_nothing(url, *args, **kwargs):
+    """torch.hub's and torch.utils.model_zoo's loading of published weights."""
+    raise NotImplementedError(f"the engine fetches no weights: download {url} and give framework.load the file")
+
+
+class SDPBackend(enum.Enum):
+    """The kernels among which torch.nn.attention.sdpa_kernel chooses; the engine has one, whatever is chosen."""
+
+    MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION = range(4)
+
+
 JIT = Names(
     "torch.jit",
     is_scripting=lambda: False,
@@ -188,6 +202,11 @@ TORCH = Names(
         "torch.nn",
         "framework.nn",
         modules=MODULES,
+        attention=Names(
+            "torch.nn.attention",
+            SDPBackend=SDPBackend,
+            sdpa_kernel=lambda backends, set_priority=False: contextlib.nullcontext(),
+        ),
         **{part: f"framework.nn.{part}" for part in ("functional", "init", "parallel", "parameter", "utils")},
     ),
     optim="framework.optim",
@@ -198,10 +217,13 @@ TORCH = Names(
     cuda=CUDA,
     cpu=Names("torch.cpu", amp=_amp_of("cpu"), is_available=lambda: True),
     jit=JIT,
+    multiprocessing=multiprocessing,
+    hub=Names("torch.hub", load_state_dict_from_url=_fetches_nothing),
     utils=Names(
         "torch.utils",
         data="framework.data",
         checkpoint=Names("torch.utils.checkpoint", checkpoint=checkpoint),
+        model_zoo=Names("torch.utils.model_zoo", load_url=_fetches_nothing),
     ),
     **{name: TypedTensor(name, np.dtype(dtype)) for name, dtype in TYPED.items()},
 )

@@ -312,6 +312,53 @@ def test_files_of_the_same_package_come_along(tmp_path, package):
     assert str(tmp_path) not in sys.path and f"{name}.layers" not in sys.modules
 
 
+def test_other_packages_of_the_repository_come_along(tmp_path, monkeypatch):
+    """models/net.py imports util, which lies beside models: where the repository's folder is searched, as it is in a run."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for folder in ("models_c/deep", "util_c"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "__init__.py").write_text("")
+    (tmp_path / "models_c" / "__init__.py").write_text("")
+    (tmp_path / "util_c" / "blocks.py").write_text("from torch import nn\nclass Block(nn.ReLU):\n    pass\n")
+    (tmp_path / "models_c" / "deep" / "net.py").write_text(
+        "from util_c.blocks import Block\nimport util_c.blocks as blocks\n"
+    )
+    ours = drop_in.load(tmp_path / "models_c" / "deep" / "net.py")
+    assert issubclass(ours.Block, framework.nn.ReLU) and ours.blocks.Block is ours.Block
+    assert "util_c.blocks" not in sys.modules
+
+
+def test_decorators_and_names_that_mean_nothing_here_leave_a_file_as_it_is(tmp_path):
+    (tmp_path / "scripted.py").write_text(
+        textwrap.dedent("""
+            import torch
+            import torch.nn.parallel, torch.utils.model_zoo as model_zoo
+            from torch.hub import load_state_dict_from_url
+            from torch.nn.attention import SDPBackend, sdpa_kernel
+            import torch.distributed as dist
+            from torch import multiprocessing
+            @torch.jit.script
+            def double(x):
+                return x * 2
+            class Net(torch.nn.Linear):
+                @torch.jit.ignore
+                def forward(self, x, op=dist.ReduceOp.SUM):
+                    assert not torch.jit.is_scripting() and not dist.is_initialized()
+                    with sdpa_kernel(SDPBackend.MATH):
+                        return double(super().forward(x))
+            def build():
+                return torch.nn.DataParallel(torch.jit.script(Net(2, 3)))
+        """)
+    )
+    ours = drop_in.load(tmp_path / "scripted.py")
+    model = ours.build()
+    assert list(model.state_dict()) == ["module.weight", "module.bias"] and model(framework.ones(1, 2)).shape == (1, 3)
+    with pytest.raises(NotImplementedError, match="download http://x/w.pth"):
+        ours.model_zoo.load_url("http://x/w.pth")
+    with pytest.raises(NotImplementedError, match="2 devices"):
+        framework.nn.DataParallel(model, device_ids=[0, 1])
+
+
 def test_what_needs_no_torch_is_imported_as_always(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "one-two").mkdir()

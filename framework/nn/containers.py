@@ -8,7 +8,7 @@ from ..tensor import Tensor
 from .module import Module, _assembled, _indented
 from .parameter import Parameter
 
-__all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
+__all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "DataParallel"]
 
 
 class _Numbered(Module):
@@ -330,3 +330,22 @@ class ParameterDict(_Values):
 
     def items(self):
         return ((key, self[key]) for key in self._keys)
+
+
+class DataParallel(Module):
+    """A module as PyTorch's DataParallel is without GPUs: it only calls `module`, whose parameters are named "module.…".
+
+    Several GPUs at once are not supported (NotImplementedError); nn.parallel.DistributedDataParallel trains in several processes.
+    """
+
+    def __init__(self, module, device_ids=None, output_device=None, dim=0):
+        super().__init__()
+        if device_ids is not None and len(device_ids) > 1:
+            raise NotImplementedError(
+                f"DataParallel: {len(device_ids)} devices; the engine uses one in a process: see nn.parallel.DistributedDataParallel"
+            )
+        self.module = module
+
+    def forward(self, *inputs, **kwargs):
+        """The module's forward."""
+        return self.module(*inputs, **kwargs)

@@ -2,9 +2,10 @@
 
 from ..autograd import is_grad_enabled
 from ..distributed import Reducer, broadcast
+from .containers import DataParallel
 from .module import Module
 
-__all__ = ["DistributedDataParallel"]
+__all__ = ["DataParallel", "DistributedDataParallel"]
 
 
 class DistributedDataParallel(Module):

@@ -6,7 +6,7 @@ from .. import backend
 from ..tensor import Tensor, method
 from .define import op
 
-__all__ = ["is_tensor", "is_floating_point"]
+__all__ = ["is_tensor", "is_floating_point", "is_complex"]
 
 _cast = op("cast", lambda x, *, dtype, source: x.astype(dtype), lambda g, source: g.astype(source))
 _move = op("move", lambda x, *, device, source: backend.to_device(x, device), lambda g, source: _move_back(g, source))
@@ -127,3 +127,8 @@ def is_tensor(obj):
 def is_floating_point(input):
     """Whether the tensor's dtype is a floating-point one."""
     return input.array.dtype.kind == "f"
+
+
+def is_complex(input):
+    """False: the engine has no complex numbers."""
+    return input.array.dtype.kind == "c"

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import grad_mode
+from ..readable import Size
 from ..tensor import Tensor, implements, method
 from .define import op
 from .dims import sizes_of
@@ -367,6 +368,14 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     """tensor(data) with this tensor's dtype and device where none is given."""
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+@method()
+def new(self, *args):
+    """The older form of new_empty, with sizes or a Size, and of new_tensor, with data; with nothing new_empty(0)."""
+    if len(args) == 1 and not isinstance(args[0], (int, Size)):
+        return tensor(args[0], dtype=self.dtype, device=self.device)
+    return empty(*args or (0,), dtype=self.dtype, device=self.device)
 
 
 @method()

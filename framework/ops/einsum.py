@@ -1,7 +1,9 @@
 """einsum: sums of products, written by the names of the dimensions."""
 
+import functools
 import math
 
+from .. import backend
 from ..tensor import Tensor
 from .define import op
 from .linalg import same_dtype
@@ -105,8 +107,12 @@ def einsum(equation, *operands):
         operands = tuple(operands[0])
     if not operands or not all(isinstance(x, Tensor) for x in operands):
         raise TypeError("einsum: give at least one operand, and only Tensors")
-    same_dtype("einsum", *operands)
     named, output = _parse(equation, operands)
+    if len({x.dtype for x in operands}) > 1 and {i for names in named for i in names} <= set(output):
+        # nothing is summed: a product as mul's, whose dtypes may differ
+        dtype = functools.reduce(backend.promote_types, (x.dtype for x in operands))
+        operands = tuple(x.to(dtype) for x in operands)
+    same_dtype("einsum", *operands)
     size = {}
     for operand, names in zip(operands, named, strict=True):
         for i, n in zip(names, operand.shape, strict=True):

@@ -10,7 +10,7 @@ from ..tensor import Tensor, implements, method
 from .activation import floating
 from .define import broadcast_shape, op
 
-__all__ = ["matmul", "mm", "bmm", "mv", "dot", "outer", "addmm", "baddbmm", "inverse", "cosine_similarity"]
+__all__ = ["matmul", "mm", "spmm", "bmm", "mv", "dot", "outer", "addmm", "baddbmm", "inverse", "cosine_similarity"]
 
 
 # --- the product of matrices ------------------------------------------------------------------------------------------
@@ -178,6 +178,11 @@ def _ranked(name, input, other, ranks):
 def mm(input, mat2):
     """(n, k) @ (k, m)."""
     return _ranked("mm", input, mat2, (2, 2))
+
+
+def spmm(mat1, mat2):
+    """mm, under the name that code for sparse matrices uses; the engine's are dense."""
+    return mm(mat1, mat2)
 
 
 @method()

@@ -181,7 +181,6 @@ def narrow(input, dim, start, length):
     return input[_along(dim, slice(start, start + length))]
 
 
-@method()
 def split(input, split_size_or_sections, dim=0):
     """Parts along dim, as views: of one size (the last may be smaller), or of the sizes listed."""
     dim = dim_of("split", dim, input.array.ndim)
@@ -202,6 +201,12 @@ def split(input, split_size_or_sections, dim=0):
         parts.append(input[_along(dim, slice(start, start + length))])
         start += length
     return tuple(parts)
+
+
+@method("split")
+def _split_method(self, split_size, dim=0):
+    """Parts along dim, as views: of one size (the last may be smaller), or of the sizes listed."""
+    return split(self, split_size, dim)
 
 
 @method()

@@ -78,13 +78,21 @@ def _reshape_method(self, *shape):
 
 @method()
 def view(self, *shape):
-    """As reshape, but always sharing memory; RuntimeError where that is impossible."""
+    """As reshape, but always sharing memory; RuntimeError where that is impossible.
+
+    A convolution's output, and what is computed from it, lies in memory as was fastest, where PyTorch's is contiguous. Such a tensor is
+    laid out anew, so that conv(x).view(B, -1) is what it is there; only of what is itself a view (x.T), or has views, no view can be had.
+    """
     if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
         raise NotImplementedError(
             "view: reading the same bytes as another dtype is not supported; to(dtype) converts the values"
         )
     result = reshaped("view", self, sizes_of("view", shape))
-    if result.version is not self.version or result.version is None:
+    if result.version is None or result.version is not self.version:
+        if self.view_at is None and not self.views:
+            self.array = result.array.reshape(self.array.shape)
+            result.become_view(self)
+            return result
         raise RuntimeError(
             f"view: a tensor of shape {tuple(self.array.shape)} with strides {self.stride()} cannot be seen as {tuple(result.array.shape)} "
             "without a copy; use reshape(), or contiguous() first"

@@ -113,6 +113,8 @@ ROWS = [
     # after another tensor
     row("Tensor.new_tensor", lambda T, x: x.new_tensor([1, 2]), constant(2)),
     row("Tensor.new_tensor of integers", lambda T, x: x.new_tensor([1.7, 2]), integer(2)),
+    row("Tensor.new", lambda T, x: (x.new(2, 3), x.new(x.shape), x.new()), constant(2), values=False),
+    row("Tensor.new of data", lambda T, x: (x.new([1, 2.5]), x.new((3, 4))), constant(2)),
     row("Tensor.new_zeros", lambda T, x: x.new_zeros(2, 3), constant(2)),
     row("Tensor.new_zeros with a dtype", lambda T, x: x.new_zeros((2, 3), dtype=T.int64), constant(2)),
     row("Tensor.new_ones", lambda T, x: x.new_ones((2,)), integer(2, dtype="int32")),
@@ -163,6 +165,7 @@ ROWS = [
     row("iinfo", lambda T: [getattr(T.iinfo(d), f) for d in (T.uint8, T.int32, T.int64) for f in ("min", "max", "bits")]),
     row("get_default_dtype", lambda T: T.get_default_dtype()),
     row("is_tensor", lambda T, x: (T.is_tensor(x), T.is_tensor(3)), real(2)),
+    row("is_complex", lambda T, x, y: (T.is_complex(x), T.is_complex(y)), real(2), integer(2)),
     row("is_floating_point", lambda T, x, y: (T.is_floating_point(x), T.is_floating_point(y)), real(2), integer(2)),
 ]
 

@@ -23,6 +23,7 @@ ROWS += [
     row("matmul of a tensor with itself", lambda T, x: x @ x.mT @ x, real(3, 4)),
     row("matmul of transposed halves", lambda T, x, y: x.mT[1:] @ y.mT, real(2, 4, 3), real(5, 4)),
     row("mm", lambda T, x, y: T.mm(x, y), real(3, 4), real(4, 5)),
+    row("spmm", lambda T, x, y: T.spmm(x, y), real(3, 4), real(4, 5)),
     row("Tensor.mm", lambda T, x, y: x.mm(y), real(3, 4), real(4, 5)),
     row("bmm", lambda T, x, y: T.bmm(x, y), real(2, 3, 4), real(2, 4, 5)),
     row("Tensor.bmm", lambda T, x, y: x.bmm(y), real(2, 3, 4), real(2, 4, 5)),
@@ -149,6 +150,9 @@ for equation, *shapes in EQUATIONS:
     function = lambda T, *xs, equation=equation: T.einsum(equation, *xs)
     ROWS.append(row(f"einsum {equation}", function, *[real(*shape) for shape in shapes]))
 ROWS += [
+    row(
+        "einsum of two dtypes, nothing summed", lambda T, x, y: T.einsum("ij,jk->ijk", x, y), real(2, 3), integer(3, 4)
+    ),
     row("einsum of a list", lambda T, x, y: T.einsum("ij,jk", [x, y]), real(2, 3), real(3, 4)),
     row("einsum of integers", lambda T, x, y: T.einsum("ij,jk", x, y), integer(2, 3), integer(3, 4)),
 ]

@@ -121,6 +121,13 @@ ROWS = [
     row("split and use some", lambda T, x: T.split(x, 2)[1].exp(), real(5, 2)),
     row("split of empty", lambda T, x: T.split(x, 2), real(0, 2)),
     row("Tensor.split", lambda T, x: x.split(3, dim=-1), real(2, 5)),
+    row("Tensor.split by name", lambda T, x: x.split(split_size=[2, 3], dim=-1), real(2, 5)),
+    row(
+        "Tensor.view of a convolution",
+        lambda T, x, w: T.nn.functional.conv2d(x, w).view(2, -1).view(2, 3, 3, -1),
+        real(2, 2, 4, 4),
+        real(3, 2, 2, 2),
+    ),
     row("chunk", lambda T, x: T.chunk(x, 3), real(7, 2)),
     row("chunk into fewer than asked", lambda T, x: T.chunk(x, 4), real(6, 2)),
     row("chunk into more than there are", lambda T, x: T.chunk(x, 5, dim=1), real(2, 3)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import framework
 from framework import Tensor
@@ -121,6 +122,42 @@ def test_a_view_of_what_requires_grad_is_not_written_to():
     ):
         with pytest.raises(RuntimeError, match="view.*out of place"):
             view.add_(1)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [lambda y: y.view(2, 3), lambda y: y[1:4], lambda y: y.view(3, 2).t()[1:]],
+    ids=["view", "slice", "view of views"],
+)
+@pytest.mark.parametrize(
+    "write",
+    [lambda v, T: v.mul_(3), lambda v, T: T.nn.functional.relu(v, inplace=True), lambda v, T: v.__setitem__(0, 3.0)],
+    ids=["mul_", "relu", "index"],
+)
+def test_a_view_whose_base_is_gone_is_written_to_as_in_pytorch(view, write):
+    values = np.array([1.0, -2.0, 3.0, -4.0, 5.0, -6.0])
+    found = []
+    for T in (framework, torch):
+        x = T.tensor(values, requires_grad=True)
+        v = view((x * 2).sin())
+        write(v, T)
+        (v * v).sum().backward()
+        found.append((v.detach().numpy(), x.grad.numpy()))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-14)
+
+
+def test_of_two_views_whose_base_is_gone_the_other_is_stale_after_a_write():
+    first, second = (leaf(1.0, 2.0) * 1).chunk(2)
+    first.mul_(2)
+    with pytest.raises(RuntimeError, match="take the view again"):
+        second.sum()
+
+
+def test_a_view_of_a_leaf_that_requires_grad_is_never_written_to():
+    view = leaf(1.0, 2.0).view(2, 1)  # the graph keeps the leaf
+    with pytest.raises(RuntimeError, match="view.*out of place"):
+        view.mul_(2)
 
 
 def test_a_view_taken_before_a_recorded_write_cannot_be_used_after_it():

@@ -47,6 +47,7 @@ OWN = {
     "node",
     "version",
     "view_at",
+    "base",
     "views",
     "become_view",
     "hooks",

@@ -143,6 +143,13 @@ def test_data_is_outside_the_graph():
     assert x.tolist() == [5] and x.requires_grad
 
 
+@pytest.mark.parametrize("sizes", [(), (3,), (2, 3), (2, 1, 3), (2, 3, 1, 2), (0, 2)])
+def test_the_older_constructor_takes_sizes(sizes):
+    made, wanted = Tensor(*sizes), torch.Tensor(*sizes)
+    assert made.shape == wanted.shape and str(made.dtype) == str(wanted.dtype).removeprefix("torch.")
+    assert not made.requires_grad and made.is_leaf
+
+
 def test_wrong_types_are_named():
     for wrong in ({"a": 1}, "text", object()):
         with pytest.raises(TypeError, match=type(wrong).__name__):
