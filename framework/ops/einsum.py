@@ -2,13 +2,15 @@
 
 import functools
 import math
+import operator
 
-from .. import backend
 from ..tensor import Tensor
 from .define import op
 from .linalg import same_dtype
 
 __all__ = ["einsum"]
+
+_ALL = slice(None)
 
 # --- two tensors ------------------------------------------------------------------------------------------------------
 
@@ -93,6 +95,12 @@ def _simplified(operand, names, size, needed):
     return operand, names
 
 
+def _spread(operand, names, output):
+    """The operand with its dimensions in the output's order, and 1 for those that it has not."""
+    own = operand.permute([names.index(i) for i in output if i in names])
+    return own[tuple(_ALL if i in names else None for i in output)]
+
+
 def einsum(equation, *operands):
     """The operands multiplied where names agree, and summed over the names that the output lacks: einsum("bij,bjk->bik", a, b).
 
@@ -108,11 +116,9 @@ def einsum(equation, *operands):
     if not operands or not all(isinstance(x, Tensor) for x in operands):
         raise TypeError("einsum: give at least one operand, and only Tensors")
     named, output = _parse(equation, operands)
-    if len({x.dtype for x in operands}) > 1 and {i for names in named for i in names} <= set(output):
-        # nothing is summed: a product as mul's, whose dtypes may differ
-        dtype = functools.reduce(backend.promote_types, (x.dtype for x in operands))
-        operands = tuple(x.to(dtype) for x in operands)
-    same_dtype("einsum", *operands)
+    products = len(operands) > 1 and all(set(names) <= set(output) and len(set(names)) == len(names) for names in named)
+    if not products:
+        same_dtype("einsum", *operands)
     size = {}
     for operand, names in zip(operands, named, strict=True):
         for i, n in zip(names, operand.shape, strict=True):
@@ -122,6 +128,8 @@ def einsum(equation, *operands):
                 raise RuntimeError(
                     f"einsum: {equation!r}: a dimension has size {size[i]} in one operand and {n} in another"
                 )
+    if products:  # nothing is summed: mul's products, whose dtypes may differ
+        return functools.reduce(operator.mul, [_spread(x, names, output) for x, names in zip(operands, named)])
     result, kept = None, []
     for position, (operand, names) in enumerate(zip(operands, named, strict=True)):
         later = {i for others in named[position + 1 :] for i in others} | set(output)

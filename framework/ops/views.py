@@ -81,7 +81,8 @@ def view(self, *shape):
     """As reshape, but always sharing memory; RuntimeError where that is impossible.
 
     A convolution's output, and what is computed from it, lies in memory as was fastest, where PyTorch's is contiguous. Such a tensor is
-    laid out anew, so that conv(x).view(B, -1) is what it is there; only of what is itself a view (x.T), or has views, no view can be had.
+    laid out anew, so that conv(x).view(B, -1) is what it is there. A part of it (chunk) is copied, and not to be written to while
+    the whole is there. Of x.T no view can be had.
     """
     if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
         raise NotImplementedError(
@@ -89,8 +90,12 @@ def view(self, *shape):
         )
     result = reshaped("view", self, sizes_of("view", shape))
     if result.version is None or result.version is not self.version:
-        if self.view_at is None and not self.views:
-            self.array = result.array.reshape(self.array.shape)
+        whole = self if self.view_at is None else self.base()
+        if whole is None or not whole.array.flags.c_contiguous and (whole is not self or not self.views):
+            if whole is self:
+                self.array = result.array.reshape(self.array.shape)
+            elif whole is not None and result.array.__class__ is np.ndarray:
+                result.array.flags.writeable = False
             result.become_view(self)
             return result
         raise RuntimeError(

@@ -123,6 +123,12 @@ ROWS = [
     row("Tensor.split", lambda T, x: x.split(3, dim=-1), real(2, 5)),
     row("Tensor.split by name", lambda T, x: x.split(split_size=[2, 3], dim=-1), real(2, 5)),
     row(
+        "Tensor.view of a convolution's part",
+        lambda T, x, w: [part.view(2, -1) for part in T.nn.functional.conv2d(x, w).split([1, 2], dim=1)],
+        real(2, 2, 4, 4),
+        real(3, 2, 2, 2),
+    ),
+    row(
         "Tensor.view of a convolution",
         lambda T, x, w: T.nn.functional.conv2d(x, w).view(2, -1).view(2, 3, 3, -1),
         real(2, 2, 4, 4),
