@@ -31,14 +31,14 @@ _LISTS = {
         "half": _PRODUCTS + " gru gru_cell lstm_cell",
         "full": _LOSSES + """ exp expm1 log log1p log2 log10 reciprocal rsqrt square pow sinh cosh tan acos asin sum prod norm logsumexp
             cumsum cumprod softmax log_softmax softplus layer_norm group_norm cosine_similarity pairwise_distance cdist interpolate""",
-        "widest": "bilinear dot tensordot",
+        "widest": "bilinear dot tensordot grid_sample",
         "own": "mix mish nansum rms_norm",
         "refused": "binary_cross_entropy",
     },
     "cpu": {
         "half": _PRODUCTS,
         "full": _LOSSES + """ binary_cross_entropy prod trace cdist avg_pool3d max_pool3d adaptive_avg_pool3d local_response_norm
-            inv solve cholesky qr lstsq""",
+            inv solve cholesky qr lstsq grid_sample""",
         "own": "bilinear dot mv mix",
     },
 }  # fmt: skip

@@ -57,12 +57,13 @@ class Tensor(Readable):
     )  # fmt: skip
 
     def __init__(self, array=(), requires_grad=False, node=None, *sizes):
-        if array.__class__ is int and requires_grad.__class__ is int:  # Tensor(2, 3) as in PyTorch: sizes, unfilled
-            array = np.empty(
-                [array, requires_grad, *([] if node is None else [node]), *sizes], backend.get_default_dtype()
-            )
-            requires_grad, node = False, None
-        self.array = array if array.__class__ is ndarray else _to_array(array)
+        if array.__class__ is ndarray:
+            self.array = array
+        elif array.__class__ is requires_grad.__class__ is int:  # Tensor(2, 3), sizes, as in PyTorch
+            sizes = (array, requires_grad, *(() if node is None else (node,)), *sizes)
+            self.array, requires_grad, node = np.empty(sizes, backend.get_default_dtype()), False, None
+        else:
+            self.array = _to_array(array)
         self._grad = None
         self.node = node
         self.needs_grad = requires_grad

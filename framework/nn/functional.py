@@ -74,7 +74,15 @@ from ..ops.rectifiers import (
     tanhshrink,
     threshold,
 )
-from ..ops.resample import interpolate, local_response_norm, pad, pixel_shuffle, pixel_unshuffle
+from ..ops.resample import (
+    affine_grid,
+    grid_sample,
+    interpolate,
+    local_response_norm,
+    pad,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
@@ -87,7 +95,7 @@ __all__ = [
     "softmin", "softplus", "tanh", "unfold", "celu", "cosine_embedding_loss", "gaussian_nll_loss", "gumbel_softmax", "hardshrink",
     "hardsigmoid", "hardswish", "hinge_embedding_loss", "local_response_norm", "margin_ranking_loss", "mish", "pairwise_distance",
     "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "rrelu", "soft_margin_loss", "softshrink", "softsign", "tanhshrink",
-    "threshold", "triplet_margin_loss",
+    "threshold", "triplet_margin_loss", "affine_grid", "grid_sample",
 ]  # fmt: skip
 
 check(globals())

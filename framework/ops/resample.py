@@ -1,6 +1,7 @@
 """Changing the spatial size: pad with constants, reflections, copies or around; interpolate to another size."""
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -204,6 +205,77 @@ def interpolate(
 
 
 # --- channels as pixels -----------------------------------------------------------------------------------------------
+
+
+# --- values at given places -------------------------------------------------------------------------------------------
+
+
+def affine_grid(theta, size, align_corners=None):
+    """The places that grid_sample is to read for an affine map: theta (N, d, d + 1) and size (N, C, …) → (N, …, d), d = 2 or 3.
+
+    −1 and 1 are the edges of the input's space; with align_corners the centres of its outermost elements.
+    """
+    spatial = tuple(size)[2:]
+    d = len(spatial)
+    if d not in (2, 3) or tuple(theta.shape) != (size[0], d, d + 1):
+        raise ValueError(
+            f"affine_grid: theta {tuple(theta.shape)} must be (N, d, d + 1) for the size {tuple(size)} = (N, C, …)"
+        )
+    steps = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in spatial]
+    if not align_corners:
+        steps = [x * ((n - 1) / n) for x, n in zip(steps, spatial)]
+    axes = np.meshgrid(*steps, indexing="ij")[::-1]  # x, the last dimension, comes first
+    places = np.stack([*axes, np.ones(spatial)], axis=-1).reshape(-1, d + 1).astype(theta.dtype)
+    return (Tensor(np.asarray(places, like=theta.array)) @ theta.mT).reshape(size[0], *spatial, d)
+
+
+@listed
+def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
+    """The input (N, C, …) read at the places of the grid (N, …, d), x, the last dimension's, first: (N, C, …); d = 2 or 3.
+
+    −1 and 1 are the edges of the input's space; with align_corners the centres of its outermost elements. mode "bilinear": between the 2^d
+    neighbours; "nearest". Beyond the edges there is 0 (padding_mode "zeros"), the edge ("border"), or the mirror image ("reflection").
+    Differentiable by both (Jaderberg et al. 2015, "Spatial Transformer Networks"). mode "bicubic" is not supported.
+    """
+    spatial, d = input.shape[2:], input.ndim - 2
+    if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
+        raise NotImplementedError(f"grid_sample: mode={mode!r} with padding_mode={padding_mode!r} is not supported")
+    if d not in (2, 3) or grid.ndim != d + 2 or grid.shape[-1] != d or grid.shape[0] != input.shape[0]:
+        raise RuntimeError(
+            f"grid_sample: the input {tuple(input.shape)} must be (N, C, …), the grid {tuple(grid.shape)} (N, …, {d}) with d = 2 or 3"
+        )
+    places = [_place(grid[..., d - 1 - k], n, padding_mode, align_corners) for k, n in enumerate(spatial)]  # d × (N, …)
+    firsts = [np.floor(x.array) if mode == "bilinear" else np.rint(x.array) for x in places]
+    flat, result = input.flatten(2), None  # (N, C, Π n)
+    for corner in itertools.product((0, 1) if mode == "bilinear" else (0,), repeat=d):
+        index, inside, weight = 0, 1, 1
+        for x, first, step, n in zip(places, firsts, corner, spatial):
+            at = first + step
+            inside = inside * ((at >= 0) & (at < n))
+            index = index * n + np.clip(at, 0, n - 1).astype(np.int64)
+            part = x - Tensor(first)
+            weight = weight * (part * 0 + 1 if mode == "nearest" else part if step else 1 - part)
+        weight = weight * Tensor(inside.astype(input.dtype))
+        index = Tensor(index.reshape(len(index), 1, -1)).expand(-1, input.shape[1], -1)
+        term = flat.gather(2, index) * weight.reshape(len(weight), 1, -1)
+        result = term if result is None else result + term
+    return result.reshape(*input.shape[:2], *grid.shape[1:-1])
+
+
+def _place(x, n, padding_mode, align_corners):
+    """Coordinates from −1 to 1 as positions among n elements, from 0 to n − 1 where there is no other element beyond."""
+    x = (x + 1) * ((n - 1) / 2) if align_corners else ((x + 1) * n - 1) / 2
+    if padding_mode == "reflection":
+        low, span = (0, n - 1) if align_corners else (-0.5, n)
+        x = (x - low).abs()
+        times = np.floor(x.array / max(span, 1))  # how often it is mirrored
+        x = x - Tensor(times * span)
+        odd = times % 2
+        x = x * Tensor(1 - 2 * odd) + Tensor(odd * span + low)
+    return x if padding_mode == "zeros" else x.clamp(0, n - 1)
+
+
+# --- between channels and space ---------------------------------------------------------------------------------------
 
 
 def pixel_shuffle(input, upscale_factor):

@@ -11,6 +11,10 @@ def call(name, *args, **options):
     return lambda T, x: getattr(T.nn.functional, name)(x, *args, **options)
 
 
+def call_two(name, **options):
+    return lambda T, x, grid: getattr(T.nn.functional, name)(x, grid, **options)
+
+
 # --- pad ---
 
 for pads in ((1, 2), (-1, 2), (-1, -1), (0, 1, 2, 0), (1, -2, -1, 3), (0, 0, 0, 0, 1, 1), (0, 0, 0, 0, 0, 0, -1, 1)):
@@ -114,3 +118,45 @@ FAILS += [
         match="antialias", raises=NotImplementedError,
     ),
 ]  # fmt: skip
+
+# --- grid_sample, affine_grid ---
+
+for mode, padding, corners in itertools.product(
+    ("bilinear", "nearest"), ("zeros", "border", "reflection"), (False, True)
+):
+    for shape, places in (((2, 3, 4, 5), (2, 3, 2, 2)), ((1, 2, 3, 2, 4), (1, 2, 2, 1, 3))):
+        ROWS.append(
+            row(
+                f"nn.functional.grid_sample {mode} {padding} {corners} {len(shape) - 2}d",
+                call_two("grid_sample", mode=mode, padding_mode=padding, align_corners=corners),
+                real(*shape),
+                real(*places, low=0.03, high=2.6),
+                numerical=False,
+                second=mode == "bilinear" and len(shape) == 4,
+            )
+        )
+for corners in (False, True):
+    ROWS += [
+        row(
+            f"nn.functional.affine_grid {size} {corners}",
+            lambda T, x, size=size, corners=corners: T.nn.functional.affine_grid(x, size, align_corners=corners),
+            real(2, len(size) - 2, len(size) - 1),
+        )
+        for size in ((2, 3, 4, 1), (2, 1, 2, 3, 4))
+    ]
+FAILS += [
+    fails(
+        "nn.functional.grid_sample",
+        call_two("grid_sample", align_corners=False),
+        real(2, 3, 4),
+        real(2, 3, 1),
+        match="grid_sample: the input",
+    ),
+    fails(
+        "nn.functional.affine_grid",
+        lambda T, x: T.nn.functional.affine_grid(x, (1, 1, 2, 2), False),
+        real(2, 2, 2),
+        match="affine_grid: theta",
+        raises=ValueError,
+    ),
+]
