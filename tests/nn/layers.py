@@ -103,6 +103,7 @@ CONTAINERS = [
         ),
     ),
     *rows("ParameterDict", ("dict(w=T.nn.Parameter(T.ones(3)))", real(2, 3), dict(call=lambda T, m, x: x * m["w"]))),
+    *rows("DataParallel", ("T.nn.Linear(2, 3)", real(4, 2))),
 ]
 
 CONV = [
