@@ -154,6 +154,27 @@ def test_of_two_views_whose_base_is_gone_the_other_is_stale_after_a_write():
         second.sum()
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_part_of_a_convolutions_output_seen_anew_is_not_written_to(recorded):
+    """It is a copy, as the convolution's memory is laid out otherwise: a write would not reach the whole."""
+    x, w = framework.randn(2, 2, 4, 4, requires_grad=recorded), framework.randn(4, 2, 2, 2)
+    y = framework.nn.functional.conv2d(x, w)
+    part = y.chunk(2, dim=1)[0].view(2, -1)
+    np.testing.assert_array_equal(part.array, y.array[:, :2].reshape(2, -1))
+    with pytest.raises(RuntimeError, match="in place.*clone"):
+        part.add_(1)
+    whole = y.clone().view(2, -1)
+    whole.add_(1)
+    np.testing.assert_array_equal(whole.array, y.array.reshape(2, -1) + 1)
+
+
+def test_a_view_of_a_convolutions_output_shares_its_memory():
+    with framework.no_grad():
+        y = framework.nn.functional.conv2d(framework.randn(2, 2, 4, 4), framework.randn(4, 2, 2, 2))
+        y.view(2, -1).zero_()
+    assert not y.array.any()
+
+
 def test_a_view_of_a_leaf_that_requires_grad_is_never_written_to():
     view = leaf(1.0, 2.0).view(2, 1)  # the graph keeps the leaf
     with pytest.raises(RuntimeError, match="view.*out of place"):
