@@ -5,12 +5,13 @@ import os
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from dlfs import attempts, checking
 from dlfs.attempts import blank, find_task, path_of
 from dlfs.checking import check, state
 from dlfs.cli import dlfs
-from dlfs.commands.exercise_report import report
+from dlfs.commands.exercise_report import in_columns, report
 from dlfs.exercises import all_exercises, find_exercise
 from dlfs.studies import ROOT
 from utils.errors import DLFSError, UsageError
@@ -221,3 +222,10 @@ def test_the_readmes_list_every_exercise():
         readme = (exercise.model_folder / "README.md").read_text(encoding="utf-8")
         link = f"]({exercise.task.relative_to(exercise.model_folder)})"
         assert link in readme, f"{exercise.model_folder.name}/README.md: no {link}"
+
+
+def test_what_a_check_says_stands_in_two_columns_also_where_pytest_indents_it():
+    console = Console(width=40, file=io.StringIO())
+    console.print(in_columns("called    f(1)\n  got       2\n  usually   one forgets the first place and much else"))
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines == ["called  f(1)", "got     2", "usually one forgets the first place and", "        much else"]

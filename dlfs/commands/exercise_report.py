@@ -87,7 +87,8 @@ def in_columns(message: str) -> Table:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for line in message.splitlines():
-        word, rest = next(((w, line[len(w) :].strip()) for w in WORDS if line.startswith(w)), ("", line))
+        said = line.lstrip()  # pytest indents an assertion's lines from the second on
+        word, rest = next(((w, said[len(w) :].strip()) for w in WORDS if said.startswith(w)), ("", line))
         grid.add_row(word, Text(rest))
     return grid
 
