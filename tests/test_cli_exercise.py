@@ -93,8 +93,6 @@ def test_what_is_known_of_a_file_is_a_cache(work, monkeypatch):
 
 
 def shown(result, width=100):
-    from rich.console import Console
-
     console = Console(record=True, width=width, file=io.StringIO())
     report(console, result)
     return console.export_text()
