@@ -400,3 +400,9 @@ def test_what_a_run_is_judged_by(monkeypatch):
     runs = [{"data": name, "levels": {"paper": found}} for name, found in zip("abc", figures)]
     monkeypatch.setattr(results, "recorded_runs", lambda study: runs)
     assert results.reached(find_study("08")) == ["a 50.0 % mlm accuracy", "b 80.0 %"]
+
+
+def test_a_final_metric_of_the_recipe_comes_before_what_is_watched_while_training(monkeypatch):
+    run = {"data": "multi30k", "levels": {"paper": {"test_token_accuracy": 0.7, "test_bleu": 38.7}}}
+    monkeypatch.setattr(results, "recorded_runs", lambda study: [run])
+    assert results.reached(find_study("07")) == ["multi30k 38.7 bleu"]
