@@ -135,7 +135,7 @@ def custom_fwd(fwd=None, *, device_type, cast_inputs=None):
         if not enabled or cast_inputs is None:
             return fwd(ctx, *args, **kwargs)
         with autocast(device_type, enabled=False):
-            return fwd(ctx, *_cast((args, device_type, cast_inputs)), **_cast((kwargs, device_type, cast_inputs)))
+            return fwd(ctx, *_cast(args, device_type, cast_inputs), **_cast(kwargs, device_type, cast_inputs))
 
     return forward
 
@@ -154,15 +154,15 @@ def custom_bwd(bwd=None, *, device_type):
     return backward
 
 
-def _cast(arguments):
-    value, device, dtype = arguments
+def _cast(value, device, dtype):
+    """Tensors on the device, in lists, tuples and dicts, too, in the dtype; float64 and integers stay as they are."""
     if isinstance(value, Tensor):
         takes_part = value.is_floating_point() and value.device.type == device and value.dtype != backend.float64
         return value.to(dtype) if takes_part else value
     if isinstance(value, dict):
-        return {key: _cast((item, device, dtype)) for key, item in value.items()}
+        return {key: _cast(item, device, dtype) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_cast((item, device, dtype)) for item in value)
+        return type(value)(_cast(item, device, dtype) for item in value)
     return value
 
 

@@ -41,9 +41,6 @@ class Modules(Tape):
     def clear(self):
         self.optimizer.zero_grad()
 
-    def backward(self, loss):
-        loss.backward()
-
     def update(self):
         self.optimizer.step()
 

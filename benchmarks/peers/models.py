@@ -35,6 +35,15 @@ class Ops:
     def matmul(self, a, b):
         return a @ b
 
+    def total(self, x):
+        return self.np.sum(x)
+
+    def unstack(self, x):  # of three
+        return x[0], x[1], x[2]
+
+    def concat(self, parts, axis):
+        return self.np.concatenate(parts, axis)
+
     def reshape(self, x, *shape):
         return x.reshape(shape)
 

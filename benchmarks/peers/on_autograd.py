@@ -21,15 +21,6 @@ class Peer(NumPyPeer, models.Ops):
     def relu(self, x):
         return np.maximum(x, 0)
 
-    def total(self, x):
-        return np.sum(x)
-
-    def unstack(self, x):
-        return x[0], x[1], x[2]
-
-    def concat(self, parts, axis):
-        return np.concatenate(parts, axis)
-
     def cross_entropy(self, z, y):  # (N, K), (N,)
         log_total = self.logsumexp(z)
         picked = np.sum(z * np.eye(z.shape[1], dtype=z.dtype)[y], axis=1)

@@ -92,9 +92,6 @@ class Peer(NumPyPeer, Tape, models.Ops):
             h = n + z * (h - n)
         return h
 
-    def backward(self, loss):
-        loss.backward()
-
     def clear(self):
         for p in self.parameters.values():
             p.cleargrad()

@@ -11,7 +11,6 @@ from .peer import LR
 class Peer(models.Ops):
     np, package, lr = np, "jax", LR
     relu, sigmoid, erf = (staticmethod(f) for f in (jax.nn.relu, jax.nn.sigmoid, lax.erf))
-    total = staticmethod(np.sum)
 
     @classmethod
     def use_threads(cls, count):
@@ -60,12 +59,6 @@ class Peer(models.Ops):
 
     def softmax(self, x):
         return jax.nn.softmax(x)
-
-    def unstack(self, x):
-        return x[0], x[1], x[2]
-
-    def concat(self, parts, axis):
-        return np.concatenate(parts, axis)
 
     def cross_entropy(self, z, y):
         return -np.mean(np.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))

@@ -68,15 +68,6 @@ class Peer(NumPyPeer, Tape, models.Ops):
     def matmul(self, a, b):
         return np.matmul(a, b)
 
-    def total(self, x):
-        return np.sum(x)
-
-    def unstack(self, x):
-        return x[0], x[1], x[2]
-
-    def concat(self, parts, axis):
-        return np.concatenate(parts, axis)
-
     def binary_cross_entropy(self, z, x):
         return np.sum(np.maximum(z, 0) - z * x + np.log1p(np.exp(-np.abs(z))))
 
@@ -92,9 +83,6 @@ class Peer(NumPyPeer, Tape, models.Ops):
 
     def batch_norm(self, x, weight, bias):
         return batchnorm(x, gamma=weight, beta=bias, eps=1e-5)
-
-    def backward(self, loss):
-        loss.backward()
 
     def clear(self):
         for p in self.parameters.values():

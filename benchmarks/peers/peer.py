@@ -37,7 +37,7 @@ class NumPyPeer:
 
 
 class Tape:
-    """A peer that records what is done to its parameters: `loss()` makes the graph, `backward(loss)` fills each `grad`."""
+    """A peer that records what is done to its parameters: `loss()` makes the graph, `loss.backward()` fills each `grad`."""
 
     lr = LR
 
@@ -49,6 +49,9 @@ class Tape:
         loss = self.loss()
         self.backward(loss)
         return self.number(loss)
+
+    def backward(self, loss):
+        loss.backward()
 
     def step(self):
         value = self.gradients()

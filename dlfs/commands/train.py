@@ -113,10 +113,10 @@ def command(ctx: click.Context, model: str, resume: Path | None, **options: Any)
     }
     device = read_run(resume)["device"] if resume else options["device"]
     with distributed.launched(device) as world:
-        start(study, resume, given, options, world)
+        begin(study, resume, given, options, world)
 
 
-def start(
+def begin(
     study: Study, resume: Path | None, given: dict[str, Any], options: dict[str, Any], world: distributed.World
 ) -> None:
     """Begin a run, or go on with one."""
@@ -127,6 +127,7 @@ def start(
         folder, run = resume, read_run(resume)
         if run["model"] != study.folder.name:
             raise DLFSError(f"{resume} holds a run of {run['model']}: dlfs train {run['model'][:2]} --resume {resume}")
+        require_device(run["device"], run["levels"])
         if given:
             run["epochs"] = options["epochs"]
             run["command"] = re.sub(r" --epochs \d+", "", run["command"]) + f" --epochs {run['epochs']}"
@@ -147,11 +148,10 @@ def start(
             raise UsageError(
                 f"{folder} holds a run already: go on with it by --resume {folder}, or name another folder"
             )
-    if run.get("processes", 1) != world.size:
-        started = f"torchrun --nproc-per-node {run['processes']} -m" if run.get("processes", 1) > 1 else "python -m"
-        raise UsageError(
-            f"{folder} is a run of {run.get('processes', 1)} processes, not {world.size}: start {started} dlfs train"
-        )
+    processes = run.get("processes", 1)
+    if processes != world.size:
+        started = f"torchrun --nproc-per-node {processes} -m" if processes > 1 else "python -m"
+        raise UsageError(f"{folder} is a run of {processes} processes, not {world.size}: start {started} dlfs train")
     execute(study, run, folder, world)
 
 
@@ -286,7 +286,6 @@ def execute(study: Study, run: Run, folder: Path, world: distributed.World) -> N
     config = recipe["config"]
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
         raise DLFSError(f"{folder / RUN} is of another config than the recipe for {data_name} has now; begin a new run")
-    require_device(run["device"], run["levels"])
     data = study.examples(recipe, load(recipe["data"]))
     plan = make_plan(study, run, recipe)
     levels = {}
