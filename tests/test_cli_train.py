@@ -403,6 +403,23 @@ def test_what_a_run_is_judged_by(monkeypatch):
 
 
 def test_a_final_metric_of_the_recipe_comes_before_what_is_watched_while_training(monkeypatch):
-    run = {"data": "multi30k", "levels": {"paper": {"test_token_accuracy": 0.7, "test_bleu": 38.7}}}
+    run = {
+        "data": "multi30k",
+        "levels": {"paper": {"test_token_accuracy": 0.7, "test_accuracy": 0.9, "test_bleu": 38.7}},
+    }
     monkeypatch.setattr(results, "recorded_runs", lambda study: [run])
     assert results.reached(find_study("07")) == ["multi30k 38.7 bleu"]
+
+
+def test_a_run_that_stopped_early_is_told_by_the_epoch_whose_weights_were_kept(tmp_path):
+    losses = [(3.0, 2.0), (2.0, 1.5), (1.0, 1.8)]  # of training and of validation: the second epoch is the best
+    rows = [{"epoch": 0, "step": 0, "valid_loss": 1.0}]  # untrained, and by chance better
+    rows += [
+        {"epoch": i, "step": i, "train_loss": t, "valid_loss": v, "seconds": 1} for i, (t, v) in enumerate(losses, 1)
+    ]
+    rows += [{"epoch": 3, "step": 3, "test_loss": 1.6}]
+    (tmp_path / results.LOG).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert results.summary(tmp_path, 3, stopped_early=True) == dict(
+        train_loss=2.0, valid_loss=1.5, test_loss=1.6, seconds=1
+    )
+    assert results.summary(tmp_path, 3, stopped_early=False) == dict(train_loss=1.0, test_loss=1.6, seconds=1)
