@@ -397,7 +397,7 @@ def test_a_recipes_data_fit_its_config(name):
     config, data = recipe["config"], STUDY.examples(recipe, load(recipe["data"]))
     assert len(data.tokens) == config.vocab_size and data.train.x.shape[1] == data.test.x.shape[1] == config.block_size
     loss, _ = build_level(STUDY, "engine", config).predict((data.train.x[:2],), (data.train.y[:2],))
-    assert abs(loss - math.log(config.vocab_size)) < 0.3  # at the start every character is as likely as another
+    assert abs(loss - math.log(config.vocab_size)) < 0.4  # at the start every character is as likely as another
 
 
 def test_the_learning_rate_of_the_recipes():
