@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import shutil
 import statistics
 from pathlib import Path
@@ -36,8 +37,11 @@ def record(study: Study, folder: Path) -> Path:
     }
     path = study.folder / "results" / f"{data_of(run)}-seed{run['seed']}.json"
     write_atomically(path, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
-    if run["seed"] == min(other["seed"] for other in by_data(recorded_runs(study))[data_of(run)]):
-        shutil.copyfile(folder / CURVES, path.with_suffix(".png"))  # one picture is shown for a data set
+    others = [other["seed"] for other in by_data(recorded_runs(study))[data_of(run)] if other["seed"] != run["seed"]]
+    if run["seed"] < min(others, default=math.inf):  # one picture is shown for a data set
+        shutil.copyfile(folder / CURVES, path.with_suffix(".png"))
+        for seed in others:
+            path.with_name(f"{data_of(run)}-seed{seed}.png").unlink(missing_ok=True)
     return path
 
 

@@ -11,7 +11,16 @@ from dlfs.cli import main
 from dlfs.levels import build_level
 from dlfs.studies import find_study
 from utils.training_utils import read_checkpoint
-from utils.visualization import confusion_matrix, decision_boundary, image_rows, lines, new_figure, save
+from utils.visualization import (
+    as_pixels,
+    confusion_matrix,
+    cosines,
+    decision_boundary,
+    image_rows,
+    lines,
+    new_figure,
+    save,
+)
 
 
 def run(capsys, *arguments):
@@ -78,6 +87,19 @@ def test_a_confusion_matrix_counts_true_classes_in_rows():
     figure = confusion_matrix("", np.array([0, 0, 1, 2]), np.array([0, 2, 1, 0]), ["a", "b", "c"])
     texts = {tuple(map(int, text.get_position()[::-1])): text.get_text() for text in figure.axes[0].texts}
     assert texts == {(0, 0): "1", (0, 2): "1", (1, 1): "1", (2, 0): "1"}  # (true, taken for)
+
+
+def test_cosines_do_not_depend_on_lengths():
+    image = cosines("", np.array([[2.0, 0.0], [0.0, 0.1], [-3.0, 3.0]]), "").axes[0].images[0]
+    np.testing.assert_allclose(
+        image.get_array(), [[1, 0, -(0.5**0.5)], [0, 1, 0.5**0.5], [-(0.5**0.5), 0.5**0.5, 1]], atol=1e-15
+    )
+
+
+def test_a_colour_is_the_last_axis_of_an_image():
+    image = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+    assert as_pixels(image)[1, 2].tolist() == image[:, 1, 2].tolist()
+    assert as_pixels(image[:1]).tolist() == image[0].tolist()
 
 
 def test_rows_of_images_share_a_scale_and_leave_gaps(tmp_path):

@@ -287,6 +287,9 @@ def test_of_several_seeds_the_lowest_has_its_picture_shown(study, trained, tmp_p
     second = results.record(study, higher)
     assert second.exists() and first.with_suffix(".png").exists() and not second.with_suffix(".png").exists()
     assert results.markdown(study).count("digits-seed5.png") == 1
+    (higher / "run.json").write_text(json.dumps(json.loads((higher / "run.json").read_text()) | {"seed": 1}))
+    lower = results.record(study, higher)
+    assert lower.with_suffix(".png").exists() and not first.with_suffix(".png").exists()
 
 
 def test_an_unfinished_run_is_not_recorded(study, trained, tmp_path):
