@@ -135,7 +135,7 @@ CATALOGUE = {
     ),
     "shakespeare": Facts(
         "1.1 MiB",
-        "public domain",
+        "MIT, for the repository; the plays are in the public domain",
         "Karpathy's char-rnn",
         "https://github.com/karpathy/char-rnn",
         files=(("tiny-shakespeare/input.txt",),),
