@@ -99,14 +99,14 @@ def summary(folder: Path, epochs: int, stopped_early: bool) -> dict[str, float]:
 
 
 def over_seeds(quantity: str, values: list[float], with_spread: bool) -> str:
-    """A figure over its seeds: the mean and, with_spread, from where to where it goes; of times the median."""
+    """A figure over its seeds: the mean and, with_spread, from where to where it goes, if it does; of times the median."""
     if quantity == "seconds":
         return figure(quantity, statistics.median(values))
     mean = figure(quantity, sum(values) / len(values))
     if len(values) == 1 or not with_spread:
         return mean
     low, high = (figure(quantity, value).removesuffix(" %") for value in (min(values), max(values)))
-    return f"{mean} ({low}–{high})"
+    return mean if low == high else f"{mean} ({low}–{high})"
 
 
 def data_of(run: Run) -> str:
