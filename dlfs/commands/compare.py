@@ -94,6 +94,8 @@ def show_comparisons(show: Console, study: Study, variant: str, comparisons: lis
             found = comparison.pair(name, reference).differences
             shown.add_row(title, *(cell(quantity, found.get(quantity)) for quantity in QUANTITIES))
         shown.add_section()
+    if show.measure(shown, options=show.options.update(width=1000)).maximum > show.width:
+        shown.padding = (0, 0, 0, 0)  # one space between columns, where two are too many
     show.print(shown)
     for comparison in comparisons:
         show.print(verdict(study, variant, comparison))

@@ -108,7 +108,7 @@ def mends(task: Exercise | Blank) -> bool:
     return isinstance(task, Exercise) and task.planted is not None
 
 
-@command.command("check")
+@command.command("check", short_help="Run the tests against your file, and say what is wrong.")
 @click.argument("name", required=False)
 @click.option("--limit", type=float, help=f"Seconds that one test may take: {LIMIT:g}, if not said otherwise.")
 def check_(name: str | None, limit: float | None) -> int:
@@ -121,7 +121,7 @@ def check_(name: str | None, limit: float | None) -> int:
     return 0 if result.passed else 1
 
 
-@command.command("watch")
+@command.command("watch", short_help="Check on every save.")
 @click.argument("name", required=False)
 def watch(name: str | None) -> None:
     """Check on every save; keys for a hint, the next one, the list, and to quit."""
@@ -185,7 +185,7 @@ def reset(name: str) -> None:
     console.print(f"Anew: {link(path_of(task), first_gap(path_of(task)))}", soft_wrap=True, highlight=False)
 
 
-@command.command("blank")
+@command.command("blank", short_help="Make an exercise of any function of a model.")
 @click.argument("where")
 @click.argument("function")
 def blank(where: str, function: str) -> None:

@@ -66,16 +66,18 @@ def command(as_json: bool, write: bool, check: bool) -> None:
         ]
         click.echo(json.dumps(facts, indent=1))
         return
-    shown = table("", MODEL, "after", *COLUMNS.values(), "L4", whole=MODEL)
+    shown = table(MODEL, "after", *COLUMNS.values(), "L4")
+    for column in shown.columns:
+        column.no_wrap = column.header != "after"
     tier = None
     for study in studies:
         if study.fact("TIER") != tier:
             tier = study.fact("TIER")
             shown.add_section()
-            shown.add_row("", Text(f"tier {tier}", "italic"))
+            shown.add_row(Text(f"tier {tier}", "italic"))
         marks = ["✓" if level in study.levels else "·" for level in COLUMNS]
         marks.append("✓" if (study.folder / "analysis").is_dir() else "·")
-        reached = Text("\n".join(f" {line}" for line in standing(study)), "dim")
-        model = Text.assemble(study.fact("NAME"), "\n", reached)
-        shown.add_row(study.number, model, " ".join(study.fact("PREREQUISITES")), *marks)
+        reached = Text("\n".join(f"   {line}" for line in standing(study)), "dim")
+        model = Text.assemble(f"{study.number} {study.fact('NAME')}\n", reached)
+        shown.add_row(model, " ".join(study.fact("PREREQUISITES")), *marks)
     Console().print(shown)
