@@ -138,9 +138,16 @@ def drawn(call: Call) -> str:
 
 
 def aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Lines of the rows, cell below cell."""
+    """Lines of the rows, cell below cell; the first, which has its module before it, runs on into the second column if that is free."""
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+    if not rows[0][1] and rows[1:]:
+        widths[0] = max(len(function) for function, *_ in rows[1:])
+        widths[1] = max(widths[1], len(rows[0][0]) - widths[0] - 2)
+    lines = []
+    for function, name, *others in rows:
+        names = f"{function:{widths[0]}}  {name:{widths[1]}}" if name else f"{function:{widths[0] + 2 + widths[1]}}"
+        lines.append("  ".join([names, *(f"{cell:{width}}" for cell, width in zip(others, widths[2:]))]).rstrip())
+    return lines
 
 
 def first_of(shapes: str) -> str:

@@ -1,7 +1,8 @@
 """The guides to production code: Markdown that refers to source by symbol, and a lock that says what it was written about.
 
 In a guide's text, `{src}package.module:symbol` in backquotes is a reference. In a sentence it is a name. One or several that
-are a paragraph of their own stand for the source itself, which `dlfs read` shows there, from the reader's own package.
+are a paragraph of their own stand for the source itself, which `dlfs read` shows there, from the reader's own package. In a
+table, where columns are narrow, `{src}:symbol` is in the module that the heading of its column refers to.
 
 Beside the guides of a folder, references.json keeps for each reference where it was found, in which version, and a hash of
 its dedented source. Against it, a reference is
@@ -44,8 +45,8 @@ class Guide:
 
     @property
     def text(self) -> str:
-        """The Markdown, without front matter."""
-        return FRONT_MATTER.sub("", self.file_text)
+        """The Markdown, without front matter, and with every reference in full."""
+        return in_full(FRONT_MATTER.sub("", self.file_text))
 
     @property
     def title(self) -> str:
@@ -77,6 +78,20 @@ class Guide:
             return [Reference.parse(" ".join(match.split())) for match in INLINE.findall(text)]
         except UsageError as error:
             raise DLFSError(f"{self.name}: {error}") from None
+
+
+def in_full(text: str) -> str:
+    """A Markdown text in whose tables `{src}:symbol` has got the module that its column's heading refers to."""
+    lines: list[str] = []
+    modules: list[str] = []  # of the columns of the table that is being read
+    for line in text.splitlines(keepends=True):
+        cells = line.split("|") if line.startswith("|") else []
+        if len(modules) != len(cells):
+            found = (INLINE.search(cell) for cell in cells)
+            modules = [match[1] if match else "" for match in found]
+        cells = [cell.replace("`{src}:", f"`{{src}}{module}:") for cell, module in zip(cells, modules)]
+        lines.append("|".join(cells) or line)
+    return "".join(lines)
 
 
 def paragraphs(text: str) -> Iterator[tuple[str, bool]]:

@@ -113,6 +113,15 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_formulas_reach_the_reader_whole(page):
+    """Between plain dollars Markdown takes the backslash from \\, and \\{; between $` and `$ it takes nothing."""
+    formulas = re.findall(
+        r"\$(?!`)([^$`\n]+)\$", re.sub(r"\$`[^`]*`\$|`[^`\n]*`", "", prose(page.read_text(encoding="utf-8")))
+    )
+    assert [formula for formula in formulas if re.search(r"\\[!-/:-@\[-`{-~]", formula)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_merge_was_left_undone(page):
     assert not re.search(r"^(<{7}|>{7}) ", page.read_text(encoding="utf-8"), re.MULTILINE)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from dlfs import calls, guides
 from dlfs.cli import main
 from dlfs.commands.read import markdown
-from dlfs.guides import Guide, check, failures, guide_folders, guides_in, locked, pinned, referred, unused
+from dlfs.guides import Guide, check, failures, guide_folders, guides_in, in_full, locked, pinned, referred, unused
 from dlfs.references import Environment, Missing, PackageMissing, Reference
 from dlfs.studies import ROOT
 from utils.errors import DLFSError, UsageError
@@ -317,6 +317,13 @@ def edit(site, file, old, new):
 
     references.read.cache_clear()
     references.parse.cache_clear()
+
+
+def test_in_a_table_the_head_of_a_column_names_the_module():
+    table = "| ours: `{src}a.b` | theirs |\n|---|---|\n| `{src}:C.d`, `{src}:e` | `{src}x.y:z` |\n\nA `{src}a.b:f` | in a sentence\n"
+    assert in_full(table) == table.replace("{src}:", "{src}a.b:")
+    without = "| one | two |\n|---|---|\n| `{src}:C` | |\n"
+    assert in_full(without) == without  # and is refused as no reference
 
 
 def test_the_lock_keeps_package_version_path_lines_and_hash(entries):
