@@ -33,6 +33,7 @@ def forecasts(level, data):
             label="the sine that fits",
         )
         axes.set(ylim=(-1.2, 1.2))
+    figure.axes[0].set_ylim(-1.2, 2)  # room for the legend above the wave
     figure.axes[0].legend(ncols=3, loc="upper right", fontsize=8)
     figure.axes[-1].set(xlabel="step")
     return figure
