@@ -121,8 +121,17 @@ def by_data(runs: list[Run]) -> dict[str, list[Run]]:
     return groups
 
 
+def alike(runs: list[Run]) -> list[list[Run]]:
+    """The runs in groups: the data sets of one have the same figures, so that its table has no empty cells."""
+    groups: dict[frozenset[str], list[Run]] = {}
+    for seeds in by_data(runs).values():
+        quantities = frozenset(key for run in seeds for figures in run["levels"].values() for key in figures)
+        groups.setdefault(quantities, []).extend(seeds)
+    return list(groups.values())
+
+
 def table(runs: list[Run], loss_name: str = "loss") -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of the results table: a row for each data set and level, over all seeds that were run."""
+    """The head and the rows of a results table: a row for each data set and level, over all seeds that were run."""
     quantities = list(dict.fromkeys(key for run in runs for figures in run["levels"].values() for key in figures))
     quantities.remove("seconds")
     head = [
@@ -161,10 +170,12 @@ def markdown(study: Study) -> str:
     runs = recorded_runs(study)
     if not runs:
         return ""
-    head, rows = table(runs, study.loss_name)
-    lines = [head, ["---"] * len(head), *rows]
-    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    text += f"\nWritten by `dlfs results {study.number} --write` from the runs recorded in [`results/`](results):\n\n"
+    text = ""
+    for group in alike(runs):
+        head, rows = table(group, study.loss_name)
+        lines = [head, ["---"] * len(head), *rows]
+        text += "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+    text += f"Written by `dlfs results {study.number} --write` from the runs recorded in [`results/`](results):\n\n"
     text += "".join(f"- {line}\n" for line in provenance(runs))
     for data, seeds in by_data(runs).items():
         picture = f"results/{data}-seed{min(run['seed'] for run in seeds)}.png"

@@ -40,10 +40,25 @@ def command(model: str, record: Path | None, write: bool, check: bool) -> None:
             f"no run of {study.folder.name} is recorded: dlfs train {study.number} --level all, then --record its folder"
         )
         return
-    head, rows = results.table(runs, study.loss_name)
-    shown = table(*(name.replace(" ", "\n") for name in head), whole="data")
-    for row in rows:
-        shown.add_row(*(cell.replace(" (", "\n(") if "%" in cell else cell for cell in row))
-    Console().print(shown)
+    for group in results.alike(runs):
+        show(*results.table(group, study.loss_name))
     for line in results.provenance(runs):
         click.echo(line)
+
+
+def show(head: list[str], rows: list[list[str]]) -> None:
+    """A row for each level; where that is too wide, a table for each data set, turned: a column for each level."""
+    console = Console()
+    rows = [[cell.replace(" (", "\n(") for cell in row] for row in rows]
+    shown = table(*(name.replace(" ", "\n") for name in head), whole="data")
+    for row in rows:
+        shown.add_row(*row)
+    if console.measure(shown, options=console.options.update(width=1000)).maximum <= console.width:
+        console.print(shown)
+        return
+    for data in dict.fromkeys(row[0] for row in rows):
+        levels = [row[1:] for row in rows if row[0] == data]
+        turned = table(data, *(level[0] for level in levels))
+        for line in zip(head[2:], *(level[1:] for level in levels)):
+            turned.add_row(*line)
+        console.print(turned)
