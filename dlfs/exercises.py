@@ -147,7 +147,9 @@ def find_exercise(number: str, root: Path = ROOT) -> Exercise:
         if number in (exercise.number, exercise.name):
             return exercise
     names = [exercise.name for exercise in exercises]
-    raise unknown_name("exercise", number, [exercise.number for exercise in exercises], names)
+    numbers = [exercise.number for exercise in exercises]
+    of_model = [other for other in numbers if other.startswith(f"{number.partition('.')[0]}.")]
+    raise unknown_name("exercise", number, of_model or numbers, names)
 
 
 def exercise_of(tests: Path) -> Exercise:
