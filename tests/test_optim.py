@@ -379,22 +379,7 @@ def test_backward_refuses_parameters_that_a_step_has_changed_meanwhile():
         loss.backward()
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("SGD", dict(momentum=0.9, dampening=0.1, weight_decay=0.1, maximize=True)),
-        ("SGD", dict(momentum=0.9, nesterov=True, weight_decay=0.1)),
-        ("Adam", dict(amsgrad=True, weight_decay=0.1)),
-        ("AdamW", dict(maximize=True)),
-        ("RMSprop", dict(momentum=0.9, centered=True, weight_decay=0.1)),
-        ("Adagrad", dict(weight_decay=0.1)),
-    ],
-)
-def test_a_step_allocates_no_arrays(name, options):
-    """After the first step, beside small objects only NumPy's own buffer of 64 KB for mixed layouts: no array of a parameter's 1.2 MB, no block."""
-    sizes = [(600, 500), (500, 600), (17,)]
-    params = [Tensor(np.ones(size, np.float32), True) for size in sizes]
-    params[1].array = params[1].array.T  # not contiguous in C's order
+def _peak_of_a_second_step(name, options, params):
     for param in params:
         param.grad = Tensor(np.ones_like(param.array))
     optimizer = getattr(optim, name)(params, **options)
@@ -402,9 +387,34 @@ def test_a_step_allocates_no_arrays(name, options):
     tracemalloc.start()
     try:
         optimizer.step()
-        assert tracemalloc.get_traced_memory()[1] < 100_000
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("Adam", dict(amsgrad=True, weight_decay=0.1)), ("AdamW", dict(maximize=True))]
+)
+def test_a_step_of_a_bundle_allocates_no_arrays(name, options):
+    """After the first step, beside small objects only NumPy's own buffer of 64 KB for mixed layouts: no array of a parameter's 1.2 MB, no block."""
+    params = [Tensor(np.ones(size, np.float32), True) for size in [(600, 500), (500, 600), (17,)]]
+    params[1].array = params[1].array.T  # not contiguous in C's order
+    assert _peak_of_a_second_step(name, options, params) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "blocks"),
+    [
+        ("SGD", dict(), 1),
+        ("SGD", dict(momentum=0.9, dampening=0.1, weight_decay=0.1, maximize=True), 3),
+        ("SGD", dict(momentum=0.9, nesterov=True, weight_decay=0.1), 3),
+        ("RMSprop", dict(momentum=0.9, centered=True, weight_decay=0.1), 4),
+        ("Adagrad", dict(weight_decay=0.1), 4),
+    ],
+)
+def test_a_step_needs_no_more_memory_than_some_blocks(name, options, blocks):
+    params = [Tensor(np.ones(size, np.float32), True) for size in [(2400, 500), (17,)]]  # nine blocks
+    assert _peak_of_a_second_step(name, options, params) < blocks * BLOCK_BYTES + 20_000
 
 
 # --- arrays of another kind -------------------------------------------------------------------------------------------
@@ -428,6 +438,7 @@ def _strange_module():
         shape = property(lambda self: self.data.shape)
         dtype = property(lambda self: self.data.dtype)
         size = property(lambda self: self.data.size)
+        itemsize = property(lambda self: self.data.itemsize)
         ndim = property(lambda self: self.data.ndim)
 
         def reshape(self, *shape):
@@ -445,8 +456,13 @@ def _strange_module():
         def __add__(self, other):
             return Array(self.data + unwrap(other))
 
+        def __sub__(self, other):
+            return Array(self.data - unwrap(other))
+
         def __mul__(self, other):
             return Array(self.data * unwrap(other))
+
+        __rmul__ = __mul__
 
         def __truediv__(self, other):
             return Array(self.data / unwrap(other))

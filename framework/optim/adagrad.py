@@ -44,12 +44,7 @@ class Adagrad(Optimizer):
         step = count_step(state)
         lr = float(group["lr"]) / (1 + (step - 1) * float(group["lr_decay"]))
         eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
-        xp = array_module(param)
-        for p, g, h, s, t in self.blocks(param, grad, state["sum"].array):
-            g = descent(xp, p, g, weight_decay, group["maximize"], out=s)
-            h += xp.square(g, out=t)  # h ← h + g²
-            xp.sqrt(h, out=t)
-            t += eps
-            xp.divide(g, t, out=t)
-            t *= lr
-            p -= t
+        for p, g, h in self.blocks(param, grad, state["sum"].array):
+            g = descent(p, g, weight_decay, group["maximize"])
+            h += g * g
+            p -= lr * g / (array_module(h).sqrt(h) + eps)

@@ -29,7 +29,7 @@ class _Adaptive(Optimizer):
         if l2 and group.get("decoupled_weight_decay"):
             param *= 1 - group["lr"] * l2
             l2 = 0
-        return count_step(state), descent(array_module(param), param, grad, l2, group["maximize"])
+        return count_step(state), descent(param, grad, l2, group["maximize"])
 
 
 class Adamax(_Adaptive):

@@ -3,8 +3,6 @@
 An update rule is a subclass with one method, `update`, which changes one parameter's array in place. See sgd.py.
 """
 
-import math
-import threading
 from collections import defaultdict
 
 import numpy as np
@@ -30,7 +28,6 @@ class Optimizer:
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
-        self._scratch = {}  # temporaries
         self._opt_called = False  # read by the schedulers: has step() run yet?
         if isinstance(params, Tensor):
             raise TypeError(
@@ -157,37 +154,23 @@ class Optimizer:
         """
         raise NotImplementedError(f"{self._name}: define update(param, grad, state, group), or step()")
 
-    def blocks(self, *arrays):
-        """Cut arrays of one shape alike; yield the pieces and two temporaries of a piece's shape, which are used again and again.
+    @staticmethod
+    def blocks(*arrays):
+        """Cut arrays of one shape alike; yield the pieces, each of which stays in the cache while the several passes of an update go over it,
+        with the temporaries that these make: a step needs no more memory than for a block of them.
 
-        A piece and its temporaries stay in the cache while the several passes of an update go over them, and a step
-        allocates nothing. Arrays that are not contiguous, or live on a GPU, come in one piece. None instead of an array
-        comes as None.
+        Arrays that are not contiguous, or live on a GPU, come in one piece. None instead of an array comes as None.
         """
         first = arrays[0]
-        xp, size, length = array_module(first), first.size, BLOCK_BYTES // first.dtype.itemsize
-        if size <= length or xp is not np or not all(array is None or array.flags.c_contiguous for array in arrays):
-            yield *arrays, *self._temporaries(xp, first.dtype, first.shape)
+        size, length = first.size, BLOCK_BYTES // first.itemsize
+        if size <= length or not all(
+            array is None or array.__class__ is np.ndarray and array.flags.c_contiguous for array in arrays
+        ):
+            yield arrays
             return
-        s, t = self._temporaries(xp, first.dtype, (length,))
         flat = [None if array is None else array.reshape(-1) for array in arrays]
         for start in range(0, size, length):
-            pieces = [None if array is None else array[start : start + length] for array in flat]
-            count = min(length, size - start)
-            yield *pieces, s[:count], t[:count]
-
-    def _temporaries(self, xp, dtype, shape):
-        """Two of this shape for this thread, cut from the same memory for all shapes."""
-        mine = self._scratch.setdefault((threading.get_ident(), xp.__name__, dtype.char), {})
-        pair = mine.get(shape)
-        if pair is None:
-            size = math.prod(shape)
-            memory = mine.get("memory")
-            if memory is None or memory[0].size < size:
-                mine.clear()
-                memory = mine["memory"] = (xp.empty(size, dtype), xp.empty(size, dtype))
-            pair = mine[shape] = tuple([array[:size].reshape(shape) for array in memory])
-        return pair
+            yield [None if array is None else array[start : start + length] for array in flat]
 
     def zero_grad(self, set_to_none=True):
         """Forget the gradients; with set_to_none=False, fill them with zeros instead."""
@@ -279,9 +262,8 @@ def follow(average, value, beta):
     average += value * (1 - beta)
 
 
-def descent(xp, param, grad, weight_decay, maximize, out=None):
-    """± g + λ θ, the gradient of what is to shrink: `grad` itself where nothing is to be done, else computed into `out`, if given."""
-    if weight_decay:
-        decay = xp.multiply(param, weight_decay, out=out)
-        return xp.subtract(decay, grad, out=out) if maximize else xp.add(decay, grad, out=out)
-    return xp.negative(grad, out=out) if maximize else grad
+def descent(param, grad, weight_decay, maximize):
+    """± g + λ θ, the gradient of what is to shrink: `grad` itself where nothing is to be done."""
+    if maximize:
+        grad = -grad
+    return grad + weight_decay * param if weight_decay else grad

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..backend import array_module
 from ..tensor import Tensor
-from .optimizer import Optimizer, count_step, descent, zeros_like
+from .optimizer import Optimizer, count_step, descent, follow, zeros_like
 
 
 class RMSprop(Optimizer):
@@ -48,27 +48,14 @@ class RMSprop(Optimizer):
         square_avg = state["square_avg"].array
         grad_avg = state["grad_avg"].array if group["centered"] else None
         buffer = state["momentum_buffer"].array if momentum else None
-        xp = array_module(param)
-        for p, g, v, mean, b, s, t in self.blocks(param, grad, square_avg, grad_avg, buffer):
-            g = descent(xp, p, g, weight_decay, group["maximize"], out=s)
-            xp.square(g, out=t)
-            t *= 1 - alpha
-            v *= alpha
-            v += t  # v ← α v + (1 − α) g²
+        for p, g, v, mean, b in self.blocks(param, grad, square_avg, grad_avg, buffer):
+            g = descent(p, g, weight_decay, group["maximize"])
+            follow(v, g * g, alpha)
             if group["centered"]:
-                mean *= alpha
-                mean += xp.multiply(g, 1 - alpha, out=t)  # ḡ ← α ḡ + (1 − α) g
-                xp.square(mean, out=t)
-                xp.subtract(v, t, out=t)
-                xp.sqrt(t, out=t)
-            else:
-                xp.sqrt(v, out=t)
-            t += eps
-            xp.divide(g, t, out=t)
+                follow(mean, g, alpha)
+            step = g / (array_module(v).sqrt(v - mean * mean if group["centered"] else v) + eps)
             if momentum:
                 b *= momentum
-                b += t
-                xp.multiply(b, lr, out=t)
-            else:
-                t *= lr
-            p -= t
+                b += step
+                step = b
+            p -= lr * step

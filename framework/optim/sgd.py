@@ -1,8 +1,6 @@
 """Stochastic gradient descent with momentum (Sutskever et al. 2013, section 2, in the form that PyTorch uses)."""
 
-from ..backend import array_module
-from ..tensor import Tensor
-from .optimizer import Optimizer, descent
+from .optimizer import Optimizer, descent, zeros_like
 
 
 class SGD(Optimizer):
@@ -39,25 +37,19 @@ class SGD(Optimizer):
             )
 
     def update(self, param, grad, state, group):
-        lr, momentum, weight_decay = float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
-        xp = array_module(param)
+        lr, momentum, dampening, weight_decay = (
+            float(group[option]) for option in ("lr", "momentum", "dampening", "weight_decay")
+        )
         buffer, first = None, False
         if momentum:
             first = state.get("momentum_buffer") is None
             if first:
-                state["momentum_buffer"] = Tensor(xp.empty_like(param))
+                state["momentum_buffer"] = zeros_like(param)
             buffer = state["momentum_buffer"].array
-        for p, g, b, s, t in self.blocks(param, grad, buffer):
-            g = descent(xp, p, g, weight_decay, group["maximize"], out=s)
-            if first:
-                b[...] = g
-            elif momentum:
+        for p, g, b in self.blocks(param, grad, buffer):
+            g = descent(p, g, weight_decay, group["maximize"])
+            if momentum:
                 b *= momentum
-                b += xp.multiply(g, 1 - group["dampening"], out=t) if group["dampening"] else g
-            if group["nesterov"]:
-                xp.multiply(b, momentum, out=t)
-                t += g
-                t *= lr
-            else:
-                xp.multiply(b if momentum else g, lr, out=t)
-            p -= t
+                b += g if first or not dampening else (1 - dampening) * g
+                g = g + momentum * b if group["nesterov"] else b
+            p -= lr * g

@@ -110,7 +110,7 @@ def test_a_diverging_run_is_silent_on_every_thread(sharing, recwarn):
     assert all(np.isinf(w.array).all() for w in weights) and not recwarn.list
 
 
-def test_threads_that_update_parameters_keep_their_temporaries_apart(sharing):
+def test_threads_that_update_parameters_do_not_meet(sharing):
     framework.set_num_threads(4)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -118,7 +118,7 @@ def test_threads_that_update_parameters_keep_their_temporaries_apart(sharing):
         for _ in range(30):
             weights = [nn.Parameter(framework.zeros(size)) for size in range(2, 400)]
             update = optim.SGD(weights, lr=0.5)
-            for some in (weights[:200], weights):  # at the second step larger ones than a thread has memory for
+            for some in (weights[:200], weights):
                 for w in some:
                     w.grad = framework.ones_like(w)
                 update.step()
