@@ -12,6 +12,7 @@ import threading
 SHARE = (
     1 << 20
 )  # elements in one pass over them, some 0.1 to 0.3 ms: less is not worth a hand-over, which takes about 40 µs
+BLOCK = 1 << 17  # elements of a block that many passes go over: 512 KB in float32; of shorter ones threads wait for each other
 
 _here = threading.local()
 
@@ -67,16 +68,26 @@ def in_slices(function, size, elements):
     at_once(function, [slice(size * k // n, size * (k + 1) // n) for k in range(n)])
 
 
-def elementwise(function, *arrays):
-    """function(*arrays) for arrays of one shape, of which it fills the last: in slices along the axis that is outermost in the last's memory."""
+def elementwise(function, *arrays, passes=1):
+    """function(*arrays) for arrays of one shape, of which it fills the last: in slices along the axis that is outermost in the last's memory.
+
+    passes: how often the function goes over them. Where that is more than once it gets blocks, which stay in a core's cache with all that
+    it makes of them.
+    """
     y = arrays[-1]
-    work = y.size * (len(arrays) - 1)
-    if shares(work) == 1:
+    work = passes * y.size * (len(arrays) - 1)
+    if shares(work) == 1 and (passes == 1 or y.size <= BLOCK):
         function(*arrays)
         return
     axis = outermost(y)
-    before = (slice(None),) * axis
-    in_slices(lambda part: function(*[x[*before, part] for x in arrays]), y.shape[axis], work)
+    before, step = (slice(None),) * axis, max(1, (BLOCK if passes > 1 else y.size) * y.shape[axis] // y.size)
+
+    def fill(part):
+        for first in range(part.start, part.stop, step):
+            index = (*before, slice(first, min(first + step, part.stop)))
+            function(*[x[index] for x in arrays])
+
+    in_slices(fill, y.shape[axis], work)
 
 
 def outermost(x):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import threads
 from ..precision import listed
 from ..tensor import Tensor, method
 from . import elementwise, special
@@ -104,54 +105,71 @@ _INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
 _SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 
 
-def _gelu_erf(x):
-    """x Φ(x), and Φ(x): the normal distribution's cumulative function."""
-    cdf = special.erf(x * _SQRT_HALF)
-    cdf *= 0.5
-    cdf += 0.5
-    return x * cdf, cdf
+def _gelu_op(name, cdf, slope, composite):
+    """The op x Φ(x), of `cdf(x)`, which is Φ, and `slope(g, x, Φ, out)`, which fills in the gradient.
+
+    Only x is saved, as in PyTorch, and Φ computed again: the values at hand between a model's layers are most of a step's memory.
+    """
+
+    def forward(x):
+        y = np.empty_like(x)
+        threads.elementwise(lambda x, y: np.multiply(x, cdf(x), out=y), x, y, passes=8)
+        return y
+
+    def backward(g, x):
+        y = np.empty_like(x)
+        threads.elementwise(lambda g, x, y: slope(g, x, cdf(x), y), g, x, y, passes=8)
+        return y
+
+    return op(name, forward, backward, composite=composite)
 
 
-def _gelu_erf_slope(g, saved, x):
+def _cdf(x):
+    """Φ(x): the normal distribution's cumulative function."""
+    y = special.erf(x * _SQRT_HALF)
+    y *= 0.5
+    y += 0.5
+    return y
+
+
+def _gelu_slope(g, x, cdf, out):
     """g (Φ(x) + x φ(x)), with φ the normal density."""
-    slope = x * x
-    slope *= -0.5
-    slope = np.exp(slope)
-    slope *= x
-    slope *= _INV_SQRT_2PI
-    slope += saved
-    slope *= g
-    return slope
+    np.multiply(x, x, out=out)
+    out *= -0.5
+    np.exp(out, out=out)
+    out *= x
+    out *= _INV_SQRT_2PI
+    out += cdf
+    out *= g
 
 
-def _gelu_tanh(x):
-    """x s, and s = ½ (1 + tanh a) = σ(2a), with a = √(2/π) (x + 0.044715 x³)."""
-    s = x * x
-    s *= 0.044715 * _SQRT_2_OVER_PI
-    s += _SQRT_2_OVER_PI
-    s *= x
-    s = np.tanh(s)
-    s *= 0.5
-    s += 0.5
-    return x * s, s
+def _cdf_tanh(x):
+    """½ (1 + tanh a) = σ(2a), with a = √(2/π) (x + 0.044715 x³)."""
+    y = x * x
+    y *= 0.044715 * _SQRT_2_OVER_PI
+    y += _SQRT_2_OVER_PI
+    y *= x
+    y = np.tanh(y)
+    y *= 0.5
+    y += 0.5
+    return y
 
 
-def _gelu_tanh_slope(g, saved, x):
+def _gelu_tanh_slope(g, x, s, out):
     """g s (1 + 2 x a' (1 − s)), with a' = √(2/π) (1 + 3 · 0.044715 x²)."""
-    slope = x * x
-    slope *= 6 * 0.044715 * _SQRT_2_OVER_PI
-    slope += 2 * _SQRT_2_OVER_PI
-    slope *= x
-    slope *= 1 - saved
-    slope += 1
-    slope *= saved
-    slope *= g
-    return slope
+    np.multiply(x, x, out=out)
+    out *= 6 * 0.044715 * _SQRT_2_OVER_PI
+    out += 2 * _SQRT_2_OVER_PI
+    out *= x
+    out *= 1 - s
+    out += 1
+    out *= s
+    out *= g
 
 
 _gelu = {
-    "none": op("gelu", _gelu_erf, _gelu_erf_slope, composite=lambda x: x * (0.5 + 0.5 * elementwise.erf(x * _SQRT_HALF))),
-    "tanh": op("gelu_tanh", _gelu_tanh, _gelu_tanh_slope, composite=lambda x: 0.5 * x * (1 + elementwise.tanh(_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))),
+    "none": _gelu_op("gelu", _cdf, _gelu_slope, lambda x: x * (0.5 + 0.5 * elementwise.erf(x * _SQRT_HALF))),
+    "tanh": _gelu_op("gelu_tanh", _cdf_tanh, _gelu_tanh_slope, lambda x: 0.5 * x * (1 + elementwise.tanh(_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))),
 }  # fmt: skip
 
 

@@ -40,9 +40,9 @@ def _attention_forward(q, k, v, bias, keep, *, scale, dropped):
     p = _weights(scores, keep)
     total = sum_along(p, -1)  # (…, T, 1)
     total += total == 0  # a row that may look nowhere gives 0
-    y = (p if dropped is None else p * dropped) @ v  # (…, T, E)
-    y /= total
-    return y, (p, total)
+    values = (p if dropped is None else p * dropped) @ v  # (…, T, E)
+    y = np.empty_like(q, shape=values.shape)  # in q's order in memory, so that joining the heads again copies nothing
+    return np.divide(values, total, out=y), (p, total)
 
 
 def _attention_slopes(g, saved, q, k, v, bias, keep, y, scale, dropped, needs):
