@@ -198,12 +198,12 @@ class Tensor(Readable):
         recorded = isinstance(g, Tensor)
         if self.hooks:
             g, fresh = run_hooks(self.hooks, g, wrap, recorded), False
-        if self.grad is None:
-            self.grad = g if recorded else Tensor(g if fresh else g.copy())
-        elif recorded or self.grad.needs_grad:
-            self.grad = self.grad + g
+        if self._grad is None:
+            self._grad = g if recorded else Tensor(g if fresh else g.copy())
+        elif recorded or self._grad.needs_grad:
+            self._grad = self._grad + g
         else:
-            self.grad.array += g
+            self._grad.array += g
         if _after_grad:
             for hook in list(_after_grad.get(id(self), {}).values()):
                 hook(self)

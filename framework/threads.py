@@ -12,7 +12,9 @@ import threading
 SHARE = (
     1 << 20
 )  # elements in one pass over them, some 0.1 to 0.3 ms: less is not worth a hand-over, which takes about 40 µs
-BLOCK = 1 << 17  # elements of a block that many passes go over: 512 KB in float32; of shorter ones threads wait for each other
+BLOCK = (
+    1 << 17
+)  # elements of a block that many passes go over: 512 KB in float32; of shorter ones threads wait for each other
 
 _here = threading.local()
 

@@ -73,9 +73,9 @@ def matmul(input, other):
 def same_dtype(name, *tensors):
     if mode.on:  # autocast's casts come when the op itself is called
         return
-    first = tensors[0].dtype
+    first = tensors[0].array.dtype
     for tensor in tensors:
-        if tensor is not None and tensor.dtype != first:
+        if tensor is not None and tensor.array.dtype != first:
             raise RuntimeError(f"{name}: dtypes {first} and {tensor.dtype} differ; convert one of them with .to(dtype)")
     if first.kind == "b":
         raise NotImplementedError(f"{name}: boolean matrices have no product; convert them with .int() or .float()")
@@ -119,13 +119,13 @@ _linear = op(
 
 def _sum_of_rows(g):
     """Σ over n of (n, k). On arrays as a product with ones, in half of sum's time; NumPy has no fast product in float16."""
-    return g.sum(axis=0) if isinstance(g, Tensor) or g.itemsize < 4 else (np.ones_like(g, shape=(1, len(g))) @ g)[0]
+    return g.sum(axis=0) if isinstance(g, Tensor) or g.itemsize < 4 else np.ones_like(g, shape=len(g)) @ g
 
 
 def linear(input, weight, bias=None):
     """x Wᵀ + b: input (…, in), weight (out, in), bias (out,); the result is (…, out). A weight (in,) gives (…)."""
     same_dtype("linear", input, weight, bias)
-    if weight.ndim == 2 and (bias is None or bias.shape == weight.shape[:1]):
+    if weight.array.ndim == 2 and (bias is None or bias.array.shape == weight.array.shape[:1]):
         try:
             return _linear(input, weight, bias)
         except ValueError:

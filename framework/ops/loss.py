@@ -50,24 +50,27 @@ class _Targets:
             raise RuntimeError(
                 f"{name}: class numbers must be int64, not {target.dtype}; probabilities have the input's shape {tuple(input.shape)}"
             )
-        shape = tuple(input.shape[:1] + input.shape[2:]) if input.ndim > 1 else ()
-        if tuple(target.shape) != shape:
+        sizes = input.array.shape
+        shape = sizes[:1] + sizes[2:] if len(sizes) > 1 else ()
+        if target.array.shape != shape:
             error = ValueError if input.ndim == 2 and target.ndim else RuntimeError
             raise error(
                 f"{name}: input {tuple(input.shape)} needs a target of shape {shape}, not {tuple(target.shape)}"
             )
-        self.classes = input.shape[1 if input.ndim > 1 else 0]
-        self.rows = target.reshape(-1).to(backend.int64)
-        array = self.rows.array
-        valid = array != ignore_index
-        if valid.all():
-            valid = None
-        else:
+        self.classes = sizes[1 if len(sizes) > 1 else 0]
+        self.rows = (
+            target if len(shape) == 1 and target.dtype == backend.int64 else target.reshape(-1).to(backend.int64)
+        )
+        array, valid = self.rows.array, None
+        low, high = (array.min(), array.max()) if array.size else (0, 0)
+        if low <= ignore_index <= high:
+            valid = array != ignore_index
             array = np.where(valid, array, 0)
             self.rows = Tensor(array)
-        if array.size and (array.min() < 0 or array.max() >= self.classes) and (valid is None or valid.any()):
+            low, high = (array.min(), array.max()) if array.size else (0, 0)
+        if array.size and (low < 0 or high >= self.classes) and (valid is None or valid.any()):
             raise IndexError(
-                f"{name}: class numbers from {array.min()} to {array.max()}, but there are {self.classes} classes, from 0 on"
+                f"{name}: class numbers from {low} to {high}, but there are {self.classes} classes, from 0 on"
             )
         if weight is not None:
             _check_weight(name, input, weight, self.classes)
@@ -94,28 +97,28 @@ def _places(target):
     return np.arange(len(target), like=target), target
 
 
-def _cross_entropy_forward(logits, target, *, weights, reduced):
-    """weight · (log Σ exp(z) − z[target]) per row, and its slope in z, weight · (softmax(z) − 1[target])."""
+def _cross_entropy_forward(logits, target, *, weights, divisor):
+    """weight · (log Σ exp(z) − z[target]) per row, or their sum / divisor; and its slope in z, weight · (softmax(z) − 1[target]), of a row."""
     slope, m = exp_shifted(logits, 1)
-    total = sum_along(slope, 1)
-    picked = logits[_places(target)][:, None] - m  # the large numbers meet first, and leave a small one
+    total, at = sum_along(slope, 1), _places(target)
+    picked = logits[at][:, None] - m  # the large numbers meet first, and leave a small one
     losses = (np.log(total) - picked)[:, 0]
     slope /= total
-    slope[_places(target)] -= 1
+    slope[at] -= 1
     if weights is not None:
         losses = np.where(weights == 0, 0 * weights, losses * weights)  # an ignored row may hold anything
         slope *= weights[:, None]
-    return (losses.sum() if reduced else losses), slope
+    return (losses if divisor is None else losses.sum() / divisor), slope
 
 
-def _cross_entropy_slope(g, saved, logits, target, weights):
+def _cross_entropy_slope(g, saved, logits, target, weights, divisor):
     slope = saved
     if slope is None:
         hot = np.zeros_like(logits.array)
         hot[_places(target.array)] = 1
         slope = softmax(logits, 1) - hot
         slope = slope if weights is None else slope * weights[:, None]
-    return g.reshape((-1, 1)) * slope
+    return (g if divisor is None else g / divisor).reshape((-1, 1)) * slope
 
 
 _cross_entropy = op("cross_entropy", _cross_entropy_forward, _cross_entropy_slope, None)
@@ -147,7 +150,11 @@ def cross_entropy(
         losses = -(q * valid * log_softmax(logits, 1)).sum(1)
         losses = losses if reduction == "none" else losses.sum()
     else:
-        losses = _cross_entropy(logits, targets.rows, weights=targets.weights, reduced=reduction != "none")
+        mean = reduction == "mean" and targets.any
+        divisor = targets.total if mean else None if reduction == "none" else 1
+        losses = _cross_entropy(logits, targets.rows, weights=targets.weights, divisor=divisor)
+        if mean:
+            return losses
     return _over_rows(losses, targets, reduction, target.shape)
 
 

@@ -121,8 +121,8 @@ class Optimizer:
         work = []
         for group in self.param_groups:
             for param in group["params"]:
-                if param.grad is not None:
-                    array, grad = param.array, param.grad.array
+                if (gradient := param.grad) is not None:
+                    array, grad = param.array, gradient.array
                     if grad.shape != array.shape or grad.dtype != array.dtype:
                         raise ValueError(
                             f"{self._name}: a parameter of {array.dtype} {array.shape} has a gradient of {grad.dtype} {grad.shape}"
@@ -136,9 +136,9 @@ class Optimizer:
 
     def share_out(self, work):
         """What each thread calls `update` with, a list of arguments a thread: here (param, grad, state, group) of each parameter."""
-        if not all(array.__class__ is np.ndarray for array, *_ in work):
-            return [work]
         n = shares(8 * sum([array.size for array, *_ in work]))
+        if n == 1 or not all(array.__class__ is np.ndarray for array, *_ in work):
+            return [work]
         work.sort(key=lambda arguments: -arguments[0].size)  # so that each thread gets about as much
         return [work[k::n] for k in range(n)]
 

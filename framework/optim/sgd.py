@@ -37,9 +37,9 @@ class SGD(Optimizer):
             )
 
     def update(self, param, grad, state, group):
-        lr, momentum, dampening, weight_decay = (
+        lr, momentum, dampening, weight_decay = [
             float(group[option]) for option in ("lr", "momentum", "dampening", "weight_decay")
-        )
+        ]
         buffer, first = None, False
         if momentum:
             first = state.get("momentum_buffer") is None
