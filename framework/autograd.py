@@ -8,8 +8,8 @@ The same backward code serves twice: on raw arrays at NumPy's speed, and, under 
 that the walk itself is recorded and can be differentiated again. This file knows no particular op and no Tensor class.
 """
 
+import collections
 import contextlib
-import functools
 import itertools
 import threading
 from heapq import heappop, heappush
@@ -83,7 +83,7 @@ class set_grad_enabled:
         grad_mode.enabled = self.previous
 
 
-class _Switch:
+class _Switch(contextlib.ContextDecorator):
     """A context manager and decorator that sets the grad mode and puts the former one back."""
 
     mode = True
@@ -100,13 +100,8 @@ class _Switch:
     def __exit__(self, *exc_info):
         grad_mode.enabled = self._previous.pop()
 
-    def __call__(self, function):
-        @functools.wraps(function)
-        def wrapped(*args, **kwargs):
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return wrapped
+    def _recreate_cm(self):  # what ContextDecorator enters at each call: one for each thread
+        return type(self)()
 
 
 class no_grad(_Switch):
@@ -249,17 +244,22 @@ def _arrive(pending, edge, g, fresh, create_graph):
     return False
 
 
-def _needed(roots, targets):
-    """The edges from which a target can be reached: the only part of the graph that `grad` has to walk."""
-    found, stack = {}, [root for root in roots if root.__class__ is Node]
+def _nodes(roots):
+    """All nodes below the roots, each once."""
+    seen, stack = set(), list(roots)
     while stack:
         node = stack.pop()
-        if node not in found:
-            found[node] = node.order
-            stack.extend(edge for edge in _edges(node) if edge.__class__ is Node)
+        if node.__class__ is Node and node not in seen:
+            seen.add(node)
+            stack.extend(_edges(node))
+            yield node
+
+
+def _needed(roots, targets):
+    """The edges from which a target can be reached: the only part of the graph that `grad` has to walk."""
     needed = set(targets)
-    for node in sorted(found, key=found.get):
-        if any(edge in needed for edge in node.edges if edge is not None):
+    for node in sorted(_nodes(roots), key=lambda node: node.order):
+        if not needed.isdisjoint(node.edges):
             needed.add(node)
     return needed
 
@@ -293,23 +293,13 @@ def run_hooks(hooks, g, wrap, create_graph):
 
 def _uses(roots):
     """How many edges lead to each leaf: when so many gradients have come, it has its whole."""
-    uses, seen, stack = {}, set(), [root for root in roots if root.__class__ is Node]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        for edge in _edges(node):
-            if edge.__class__ is Node:
-                stack.append(edge)
-            elif edge is not None:
-                uses[edge] = uses.get(edge, 0) + 1
-    for root in roots:  # a leaf that is a root has its own part from the start
+    uses = collections.Counter(edge for node in _nodes(roots) for edge in node.edges if edge.__class__ is not Node)
+    for root in (*roots, None):  # a leaf that is a root has its own part from the start
         uses.pop(root, None)
     return uses
 
 
-def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets=None, on_leaf=None):
+def walk(roots, gradients, wrap, retain_graph=None, create_graph=False, targets=None, on_leaf=None):
     """Send gradients from the roots down the graph; return {edge: (gradient, fresh)} of the leaves, or of the targets.
 
     roots: edges; gradients: one per root, arrays, or Tensors under create_graph. wrap(array, edge): makes a Tensor.
@@ -317,6 +307,7 @@ def walk(roots, gradients, wrap, retain_graph=False, create_graph=False, targets
     on_leaf: called with (leaf, gradient, fresh) as soon as a leaf has its whole gradient, which then is not returned.
     Raises RuntimeError where the graph was freed, or a saved value was changed in place.
     """
+    retain_graph = create_graph if retain_graph is None else retain_graph
     pending, heap, captured = {}, [], {}
     needed = None if targets is None else _needed(roots, targets)
     uses = None if on_leaf is None else _uses(roots)

@@ -365,8 +365,9 @@ def _listed(value):
 
 
 def _roots(name, outputs, gradients, create_graph):
-    """Check outputs and their gradients; return edges and gradients (arrays, or Tensors under create_graph)."""
-    seeds = []
+    """Check outputs and their gradients, one or several; return edges and gradients (arrays, or Tensors under create_graph)."""
+    outputs, seeds = _listed(outputs), []
+    gradients = [None] * len(outputs) if gradients is None else _listed(gradients)
     for output, g in zip(outputs, gradients, strict=True):
         if not output.needs_grad:
             raise RuntimeError(
@@ -389,11 +390,8 @@ def _roots(name, outputs, gradients, create_graph):
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
     """As Tensor.backward, for several tensors at once (torch.autograd.backward). With `inputs`, only their `.grad` is filled."""
-    outputs = _listed(tensors)
-    gradients = [None] * len(outputs) if grad_tensors is None else _listed(grad_tensors)
-    roots, seeds = _roots("backward", outputs, gradients, create_graph)
+    roots, seeds = _roots("backward", tensors, grad_tensors, create_graph)
     targets = None if inputs is None else dict.fromkeys(_listed(inputs))
-    retain_graph = create_graph if retain_graph is None else retain_graph
     at_once = Tensor.accumulate if _after_grad and targets is None else None
     for leaf, (g, fresh) in walk(roots, seeds, wrap, retain_graph, create_graph, targets, at_once).items():
         leaf.accumulate(g, fresh)
@@ -417,14 +415,12 @@ def grad(
     """
     if is_grads_batched:
         raise NotImplementedError("grad: is_grads_batched=True is not supported; call grad once for each row")
-    outputs, inputs = _listed(outputs), _listed(inputs)
-    gradients = [None] * len(outputs) if grad_outputs is None else _listed(grad_outputs)
-    roots, seeds = _roots("grad", outputs, gradients, create_graph)
+    inputs = _listed(inputs)
+    roots, seeds = _roots("grad", outputs, grad_outputs, create_graph)
     for position, tensor in enumerate(inputs):
         if not tensor.needs_grad:
             raise RuntimeError(f"grad: input {position} does not require grad")
     edges = [tensor.edge() for tensor in inputs]
-    retain_graph = create_graph if retain_graph is None else retain_graph
     found = walk(roots, seeds, wrap, retain_graph, create_graph, dict.fromkeys(edges))
     results, taken = [], set()
     for position, (edge, tensor) in enumerate(zip(edges, inputs, strict=True)):
