@@ -11,6 +11,7 @@ import framework
 import framework.nn.functional as F
 from framework import Tensor
 from framework.ops.activation import exp_shifted, sum_along
+from framework.tensor import grad
 
 LOGITS = {
     "small": lambda n: n.standard_normal((50, 9)),
@@ -84,6 +85,21 @@ def test_gelu_in_float32_is_exact_to_float32(approximate):
     F.gelu(ours, approximate).sum().backward()
     torch.nn.functional.gelu(theirs, approximate=approximate).sum().backward()
     assert np.abs(ours.grad.array - theirs.grad.numpy()).max() < 4e-6
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_keeps_its_input_alone_and_equals_the_plain_formula(approximate, numbers):
+    x = Tensor(numbers.standard_normal((7, 5)), True)
+    y = F.gelu(x, approximate)
+    assert len(y.grad_fn.saved) == 1 and y.grad_fn.saved[0] is x.array
+    plain = y.grad_fn.op.composite(x)
+    np.testing.assert_allclose(y.array, plain.array, rtol=1e-12, atol=1e-15)
+    (slope,), (expected,) = grad(y.sum(), x), grad(plain.sum(), x)
+    np.testing.assert_allclose(slope.array, expected.array, rtol=1e-12, atol=1e-15)
+    y = F.gelu(x, approximate)
+    y.mul_(2)  # as in PyTorch: the result may be written to
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.array, 2 * expected.array, rtol=1e-12, atol=1e-15)
 
 
 def test_the_two_gelus_differ():

@@ -105,3 +105,10 @@ def test_multi_head_attention_projects_a_shared_tensor_once():
             pending += [edge for edge, _ in node.next_functions if hasattr(edge, "op")]
     assert sum(node.name() == "linearBackward" for node in names) == 2  # in, and out
     assert tuple(weights.shape) == (2, 3, 3)
+
+
+def test_the_heads_are_joined_again_without_a_copy():
+    x = framework.randn(2, 5, 3 * 12)
+    q, k, v = (part.view(2, 5, 4, 3).transpose(1, 2) for part in x.split(12, 2))
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    assert y.transpose(1, 2).reshape(2, 5, 12).data_ptr() == y.data_ptr()

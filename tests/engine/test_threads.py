@@ -75,6 +75,25 @@ def test_relu_of_rows_that_run_backwards_in_memory(sharing):
     np.testing.assert_array_equal(F.relu(Tensor(x[::-1])).array, np.maximum(x[::-1], 0))
 
 
+@pytest.mark.parametrize("layout", [lambda x: x, lambda x: x[::-1], lambda x: x.T, lambda x: x[:, ::2]])
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_in_blocks_and_on_threads_is_gelu_in_one_piece(monkeypatch, approximate, layout):
+    x = layout(np.random.default_rng(0).standard_normal((40, 30), dtype="float32"))
+    found = []
+    for count, block, share in ((1, 10**6, 10**6), (1, 70, 10**6), (3, 70, 8)):
+        monkeypatch.setattr(threads, "BLOCK", block)
+        monkeypatch.setattr(threads, "SHARE", share)
+        framework.set_num_threads(count)
+        input = Tensor(x, True)
+        y = F.gelu(input, approximate)
+        y.backward(framework.ones_like(y))
+        found.append((y.array, input.grad.array))
+    framework.set_num_threads(1)
+    for y, g in found[1:]:
+        np.testing.assert_array_equal(y, found[0][0])
+        np.testing.assert_array_equal(g, found[0][1])
+
+
 def test_all_parts_are_done_and_an_error_in_one_comes_back(sharing):
     framework.set_num_threads(4)
     done = []
