@@ -302,6 +302,17 @@ def test_an_unfinished_run_is_not_recorded(study, trained, tmp_path):
     assert not (study.folder / "results").exists()
 
 
+def test_the_weights_of_a_run_come_with_the_recipe_that_they_are_of(trained, tmp_path):
+    weights = trained[0] / "by-hand" / "checkpoint.safetensors"  # the first level's
+    assert results.checkpoint_of(trained[0]) == (weights, "digits") and results.checkpoint_of(weights) == (
+        weights,
+        None,
+    )
+    (tmp_path / "run.json").write_text((trained[0] / "run.json").read_text())
+    with pytest.raises(DLFSError, match="holds no checkpoint yet"):
+        results.checkpoint_of(tmp_path)
+
+
 def test_a_readme_without_marks_says_which_are_missing(study):
     (study.folder / "README.md").write_text("# MLP\n")
     with pytest.raises(DLFSError, match="needs the lines <!-- results --> and <!-- /results --> once each"):
