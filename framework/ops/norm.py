@@ -33,10 +33,28 @@ def _blocks(x, axes):
 
 
 def _total(axes, *factors):
-    """Σ over the axes of the product of the factors; the axes stay with size 1. One pass, without an array for the product.
+    """Σ over the axes of the product of the factors, one or two; the axes stay with size 1. One pass, without an array for the product.
 
-    The first axis is summed last, so that no sum has very many terms one after the other, which would cost float32 its last digits.
+    Where the innermost axes in memory are summed over, by BLAS's dot products over those, in a quarter of einsum's time.
+    The others are summed last, so that no sum has very many terms one after the other, which would cost float32 its last digits.
     """
+    first = factors[0]
+    order = sorted(range(first.ndim), key=lambda axis: -abs(first.strides[axis]) if first.shape[axis] > 1 else -np.inf)
+    inner = next(
+        (i for i in range(first.ndim, 0, -1) if order[i - 1] not in axes), 0
+    )  # where they begin, in memory's order
+    if first.__class__ is not np.ndarray or first.itemsize < 4 or inner == first.ndim:
+        return _total_by_einsum(axes, *factors)
+    outer, size = order[:inner], math.prod([first.shape[axis] for axis in order[inner:]])
+    rows = [f.transpose(order).reshape((*[f.shape[axis] for axis in outer], size)) for f in factors]
+    total = np.vecdot(*rows) if len(rows) == 2 else rows[0] @ np.ones(size, first.dtype)
+    total = total.sum(axis=tuple([i for i, axis in enumerate(outer) if axis in axes]), keepdims=True)
+    total = total.reshape((*total.shape, *(1,) * (first.ndim - inner)))
+    return total.transpose([order.index(axis) for axis in range(first.ndim)])
+
+
+def _total_by_einsum(axes, *factors):
+    """What `_total` is, for every kind of array and order in memory."""
     letters = "abcdefgh"[: factors[0].ndim]
     kept = [letter for axis, letter in enumerate(letters) if axis == 0 or axis not in axes]
     total = np.einsum(f"{','.join([letters] * len(factors))}->{''.join(kept)}", *factors)
@@ -61,7 +79,7 @@ def _standardize(x, weight, bias, *, axes, eps, moments, shape):
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
     for part in _blocks(x, axes):
         z, w = part(y), part(weight)
-        mean = part(x).mean(axis=axes, keepdims=True)
+        mean = _total(axes, part(x)) / n
         array_module(x).subtract(part(x), mean, out=z)
         var = _total(axes, z, z) / n
         part(moments[0])[...], part(moments[1])[...] = mean, var
@@ -90,13 +108,15 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
         scale = 1 / np.sqrt(part(moments[1]) + eps)
         array_module(x).subtract(part(x), part(moments[0]), out=z)
         z *= scale  # x̂
-        if needs[1]:
-            part(slope_weight)[...] += _total(shared, gp, z)
-        if needs[2]:
-            part(slope_bias)[...] += _total(shared, gp)
         h = gp if constant or w is None else gp * w
-        mean_h = _total(axes, h) / n
-        z *= _total(axes, h, z) / -n
+        sum_h, sum_hz = _total(axes, h), _total(axes, h, z)
+        same = h is gp and shared == tuple(axes)  # as in batch norm: γ and β are given the sums that x needs
+        if needs[1]:
+            part(slope_weight)[...] += sum_hz if same else _total(shared, gp, z)
+        if needs[2]:
+            part(slope_bias)[...] += sum_h if same else _total(shared, gp)
+        mean_h = sum_h / n
+        z *= sum_hz / -n
         z += h
         z -= mean_h
         z *= scale * w if constant and w is not None else scale
