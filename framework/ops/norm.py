@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from .. import threads
 from ..backend import array_module, finfo, float16, float32
 from ..precision import listed
 from .conv import BLOCK
@@ -30,6 +31,11 @@ def _blocks(x, axes):
     for first in range(0, size, step):
         index = (slice(None),) * axis + (slice(first, first + step),)
         yield lambda p, index=index: p if p is None or p.shape[axis] == 1 or size <= step else p[index]
+
+
+def _for_each(function, parts, size):
+    """function(part) for every part of `size` elements in all, on as many threads as some six passes over them are worth."""
+    threads.in_slices(lambda chosen: [function(part) for part in parts[chosen]], len(parts), 6 * size)
 
 
 def _total(axes, *factors):
@@ -77,7 +83,8 @@ def _standardize(x, weight, bias, *, axes, eps, moments, shape):
     """γ x̂ + β; weight γ and bias β, or None, broadcast once they have this shape. Fills in the moments: arrays for mean and variance."""
     y, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
-    for part in _blocks(x, axes):
+
+    def standardize(part):
         z, w = part(y), part(weight)
         mean = _total(axes, part(x)) / n
         array_module(x).subtract(part(x), mean, out=z)
@@ -89,6 +96,8 @@ def _standardize(x, weight, bias, *, axes, eps, moments, shape):
             z *= w
         if bias is not None:
             z += part(bias)
+
+    _for_each(standardize, list(_blocks(x, axes)), x.size)
     return y
 
 
@@ -103,7 +112,8 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
     slope_weight, slope_bias = (np.zeros(shape, x.dtype, like=x) for _ in range(2))
     shared = tuple([axis for axis, size in enumerate(shape) if size == 1])  # the axes along which γ and β are the same
     factor = None if weight is None else weight.reshape(shape)
-    for part in _blocks(x, axes):
+
+    def slopes(part):
         z, gp, w = part(slope), part(g), part(factor)
         scale = 1 / np.sqrt(part(moments[1]) + eps)
         array_module(x).subtract(part(x), part(moments[0]), out=z)
@@ -120,6 +130,13 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
         z += h
         z -= mean_h
         z *= scale * w if constant and w is not None else scale
+
+    parts = list(_blocks(x, axes))
+    if all(axis in axes for axis in shared):
+        _for_each(slopes, parts, x.size)
+    else:  # the parts add to the same slopes of γ and β
+        for part in parts:
+            slopes(part)
     return slope, *[p if p is None else s.reshape(p.shape) for p, s in ((weight, slope_weight), (bias, slope_bias))]
 
 
