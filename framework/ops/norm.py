@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from .. import threads
 from ..backend import array_module, finfo, float16, float32
 from ..precision import listed
 from .conv import BLOCK
@@ -32,11 +33,32 @@ def _blocks(x, axes):
         yield lambda p, index=index: p if p is None or p.shape[axis] == 1 or size <= step else p[index]
 
 
-def _total(axes, *factors):
-    """Σ over the axes of the product of the factors; the axes stay with size 1. One pass, without an array for the product.
+def _for_each(function, parts, size):
+    """function(part) for every part of `size` elements in all, on as many threads as some six passes over them are worth."""
+    threads.in_slices(lambda chosen: [function(part) for part in parts[chosen]], len(parts), 6 * size)
 
-    The first axis is summed last, so that no sum has very many terms one after the other, which would cost float32 its last digits.
+
+def _total(axes, *factors):
+    """Σ over the axes of the product of the factors, one or two; the axes stay with size 1. One pass, without an array for the product.
+
+    Where the innermost axes in memory are summed over, by BLAS's dot products over those.
+    The others are summed last, so that no sum has very many terms one after the other, which would cost float32 its last digits.
     """
+    first = factors[0]
+    order = sorted(range(first.ndim), key=lambda axis: -abs(first.strides[axis]) if first.shape[axis] > 1 else -np.inf)
+    inner = next((i for i in range(first.ndim, 0, -1) if order[i - 1] not in axes), 0)  # where they begin in this order
+    if first.__class__ is not np.ndarray or first.itemsize < 4 or inner == first.ndim:
+        return _total_by_einsum(axes, *factors)
+    outer, size = order[:inner], math.prod([first.shape[axis] for axis in order[inner:]])
+    rows = [f.transpose(order).reshape((*[f.shape[axis] for axis in outer], size)) for f in factors]
+    total = np.vecdot(*rows) if len(rows) == 2 else rows[0] @ np.ones(size, first.dtype)
+    total = total.sum(axis=tuple([i for i, axis in enumerate(outer) if axis in axes]), keepdims=True)
+    total = total.reshape((*total.shape, *(1,) * (first.ndim - inner)))
+    return total.transpose([order.index(axis) for axis in range(first.ndim)])
+
+
+def _total_by_einsum(axes, *factors):
+    """What `_total` is, for every kind of array and order in memory."""
     letters = "abcdefgh"[: factors[0].ndim]
     kept = [letter for axis, letter in enumerate(letters) if axis == 0 or axis not in axes]
     total = np.einsum(f"{','.join([letters] * len(factors))}->{''.join(kept)}", *factors)
@@ -59,9 +81,10 @@ def _standardize(x, weight, bias, *, axes, eps, moments, shape):
     """γ x̂ + β; weight γ and bias β, or None, broadcast once they have this shape. Fills in the moments: arrays for mean and variance."""
     y, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
-    for part in _blocks(x, axes):
+
+    def standardize(part):
         z, w = part(y), part(weight)
-        mean = part(x).mean(axis=axes, keepdims=True)
+        mean = _total(axes, part(x)) / n
         array_module(x).subtract(part(x), mean, out=z)
         var = _total(axes, z, z) / n
         part(moments[0])[...], part(moments[1])[...] = mean, var
@@ -71,6 +94,8 @@ def _standardize(x, weight, bias, *, axes, eps, moments, shape):
             z *= w
         if bias is not None:
             z += part(bias)
+
+    _for_each(standardize, list(_blocks(x, axes)), x.size)
     return y
 
 
@@ -85,21 +110,31 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
     slope_weight, slope_bias = (np.zeros(shape, x.dtype, like=x) for _ in range(2))
     shared = tuple([axis for axis, size in enumerate(shape) if size == 1])  # the axes along which γ and β are the same
     factor = None if weight is None else weight.reshape(shape)
-    for part in _blocks(x, axes):
+
+    def slopes(part):
         z, gp, w = part(slope), part(g), part(factor)
         scale = 1 / np.sqrt(part(moments[1]) + eps)
         array_module(x).subtract(part(x), part(moments[0]), out=z)
         z *= scale  # x̂
-        if needs[1]:
-            part(slope_weight)[...] += _total(shared, gp, z)
-        if needs[2]:
-            part(slope_bias)[...] += _total(shared, gp)
         h = gp if constant or w is None else gp * w
-        mean_h = _total(axes, h) / n
-        z *= _total(axes, h, z) / -n
+        sum_h, sum_hz = _total(axes, h), _total(axes, h, z)
+        same = h is gp and shared == tuple(axes)  # as in batch norm: γ and β are given the sums that x needs
+        if needs[1]:
+            part(slope_weight)[...] += sum_hz if same else _total(shared, gp, z)
+        if needs[2]:
+            part(slope_bias)[...] += sum_h if same else _total(shared, gp)
+        mean_h = sum_h / n
+        z *= sum_hz / -n
         z += h
         z -= mean_h
         z *= scale * w if constant and w is not None else scale
+
+    parts = list(_blocks(x, axes))
+    if all(axis in axes for axis in shared):
+        _for_each(slopes, parts, x.size)
+    else:  # the parts add to the same slopes of γ and β
+        for part in parts:
+            slopes(part)
     return slope, *[p if p is None else s.reshape(p.shape) for p, s in ((weight, slope_weight), (bias, slope_bias))]
 
 
