@@ -1,11 +1,12 @@
 """Threads for large work on arrays: none but the caller's, unless set_num_threads asks for more.
 
 Work is cut by what it writes, and each part computes what it would have computed in one piece, so results do not depend on the number of
-threads. Products of matrices have OpenBLAS's own threads; these here are for all that NumPy does on one core, during which it lets go of
-Python's lock.
+threads. A product of large matrices has OpenBLAS's own threads; these here are for all that NumPy does on one core, during which it lets go
+of Python's lock, and for many products of small matrices.
 """
 
 import contextvars
+import functools
 import os
 import threading
 
@@ -43,7 +44,7 @@ def shares(elements):
 
 def at_once(function, parts):
     """function(part) for every part, all at the same time: the first here, each of the others on a thread of its own."""
-    if len(parts) == 1 or hasattr(_here, "is_worker"):
+    if len(parts) == 1 or getattr(_here, "is_at_work", False):
         for part in parts:
             function(part)
         return
@@ -51,14 +52,16 @@ def at_once(function, parts):
         from concurrent.futures import ThreadPoolExecutor  # here, as the engine's import would wait for it 3 ms
 
         _Team.pool = ThreadPoolExecutor(
-            max(_Team.count, 2) - 1, initializer=setattr, initargs=(_here, "is_worker", True)
+            max(_Team.count, 2) - 1, initializer=setattr, initargs=(_here, "is_at_work", True)
         )
     others = [
         _Team.pool.submit(contextvars.copy_context().run, function, part) for part in parts[1:]
     ]  # np.errstate is the context's
+    _here.is_at_work = True  # what the function in turn would cut stays in one piece: nobody is free
     try:
         function(parts[0])
     finally:
+        _here.is_at_work = False
         errors = [other.exception() for other in others]
     for error in filter(None, errors):
         raise error
@@ -68,6 +71,31 @@ def in_slices(function, size, elements):
     """function(slice) for slices that together are range(size): as many, at once, as `elements`, the work in all, is worth."""
     n = min(shares(elements), max(1, size))
     at_once(function, [slice(size * k // n, size * (k + 1) // n) for k in range(n)])
+
+
+def products_in_slices(function, size, elements):
+    """in_slices for a function that multiplies matrices. Meanwhile BLAS has one thread: its own would wait for each other."""
+    if shares(elements) == 1 or size == 1 or not (libraries := _blas()):
+        function(slice(0, size))
+        return
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        in_slices(function, size, elements)
+    finally:
+        for library, count in zip(libraries, before):
+            library.set_num_threads(count)
+
+
+@functools.cache
+def _blas():
+    """The BLAS libraries of this process, whose threads can be counted and set; none without threadpoolctl."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return []
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def elementwise(function, *arrays, passes=1):

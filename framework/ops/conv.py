@@ -34,6 +34,8 @@ __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
 
 BLOCK = 1 << 19  # elements that are worked on at a time: 2 MB in float32, what a core's cache holds
 SPAN = 1 << 12  # columns that are copied together for a product
+LINE = 16  # elements that no column has: else BLAS reads a column at powers of two, which share few places in a cache
+PER_PASS = 16  # multiplications of a product that take as long as a pass over an element
 WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
 
 
@@ -122,7 +124,9 @@ def lower(x, geometry, rows):
     count = found.stop - found.start
     if rest.is_whole and found == reach:
         return x[reach].reshape((count, 1, C, math.prod(rest.out) * N))
-    lowered = np.empty((reach.stop - reach.start, math.prod(rest.kernel), C, *rest.out, N), x.dtype, like=x)
+    M, taps = math.prod(rest.out) * N, math.prod(rest.kernel)
+    result = np.empty((reach.stop - reach.start, taps, C, M + LINE), x.dtype, like=x)[..., :M]
+    lowered = result.reshape((*result.shape[:3], *rest.out, N))  # a view
     inside = slice(found.start - reach.start, found.stop - reach.start)
     lowered[: inside.start], lowered[inside.stop :] = 0, 0
 
@@ -138,7 +142,7 @@ def lower(x, geometry, rows):
             part[:, :, *slab[0]] = x[found][rows][:, :, *slab[1]]
 
     threads.in_slices(copy, count, lowered.size)
-    return lowered.reshape((*lowered.shape[:3], math.prod(rest.out) * N))
+    return result
 
 
 def add_lowered(x, lowered, rest):
@@ -150,58 +154,93 @@ def add_lowered(x, lowered, rest):
 
 
 def columns(lowered, geometry, count):
-    """The windows of the first `count` rows of output, (groups, kernel · C/groups, count · out' · N): where possible a view."""
+    """The windows of the first `count` rows of output, (groups, kernel · C/groups, count · out' · N)."""
     (_, taps, C, M), G = lowered.shape, geometry.groups
     kernel, s, d = geometry.kernel[0], geometry.stride[0], geometry.dilation[0]
     shape = (G, kernel * taps * C // G, count * M)
-    if count == G == d == 1:
-        return lowered[:kernel].reshape(shape)
     met = [lowered[k : k + (count - 1) * s + 1 : s] for k in range(0, kernel * d, d)]  # each (count, taps, C, M)
     met = [rows.reshape((count, taps, G, C // G, M)).transpose((2, 1, 3, 0, 4)) for rows in met]
     return np.stack(met, axis=1).reshape(shape)
 
 
-def blocks(geometry, channels, batch):
-    """Parts of the output: yields (rows that are lowered together, a list of parts of these rows that are multiplied together)."""
+def columns_of_rows(lowered, geometry, count):
+    """The windows of each of the first `count` rows of output, (count, kernel · C, out' · N): a view, in which rows overlap."""
+    _, taps, C, M = lowered.shape
+    kernel, s = geometry.kernel[0], geometry.stride[0]
+    shape, (row, *_, tap, item) = (count, kernel * taps * C, M), lowered.strides
+    if count == 1:
+        return lowered[:kernel].reshape(shape)
+    return array_module(lowered).lib.stride_tricks.as_strided(lowered, shape, (s * row, tap, item))
+
+
+def blocks(geometry, channels, batch, rows):
+    """Parts of these rows of output: yields (rows that are lowered together, a list of parts of them that are multiplied together)."""
     M = math.prod(geometry.out[1:]) * batch
     lowered = max(1, math.prod(geometry.kernel[1:]) * channels * M)  # elements in a row
-    step = (
-        1 if geometry.by_single_rows(batch) else max(1, min(SPAN // max(1, M), BLOCK // (lowered * geometry.kernel[0])))
-    )
+    if geometry.by_single_rows(batch):
+        step = max(1, BLOCK // 4 // lowered)
+    else:
+        step = max(1, min(SPAN // max(1, M), BLOCK // (lowered * geometry.kernel[0])))
     most = max(step, 4 * BLOCK // lowered // geometry.stride[0] - geometry.kernel[0] * geometry.dilation[0])
-    for first in range(0, geometry.out[0], most):
-        end = min(first + most, geometry.out[0])
+    for first in range(rows.start, rows.stop, most):
+        end = min(first + most, rows.stop)
         yield slice(first, end), [slice(row, min(row + step, end)) for row in range(first, end, step)]
 
 
-def all_columns(x, geometry):
-    """Columns of x (R, C, *rest, N), a part at a time: yields (rows of the output, their columns, which of them, without those that are 0)."""
-    C, M = x.shape[1], math.prod(geometry.out[1:]) * x.shape[-1]
-    if geometry.rest.is_whole and geometry.by_single_rows(x.shape[-1]):  # nothing to copy
-        for row in range(geometry.out[0]):
-            reach = geometry.reach(slice(row, row + 1))
-            found = geometry.inside(reach)
-            met = x[found].reshape((1, (found.stop - found.start) * C, M))
-            yield slice(row, row + 1), met, slice((found.start - reach.start) * C, (found.stop - reach.start) * C)
-        return
-    for block, parts in blocks(geometry, C, x.shape[-1]):
-        lowered = lower(x, geometry, block)
-        for rows in parts:
-            met = lowered[(rows.start - block.start) * geometry.stride[0] :]
-            yield rows, columns(met, geometry, rows.stop - rows.start), slice(None)
+def all_columns(x, geometry, rows):
+    """Columns of x (R, C, *rest, N) for these rows of output, a part at a time: yields (rows, their columns, which of them, without those
+    that are 0). Columns are matrices for each row, (rows, K, out' · N), where they are `by_single_rows`, else for each group.
+    """
+    C, single = x.shape[1], geometry.by_single_rows(x.shape[-1])
+    whole = geometry.rest.is_whole and single  # nothing to copy
+    if whole:
+        x = x.reshape((x.shape[0], 1, C, math.prod(geometry.out[1:]) * x.shape[-1]))
+    for block, parts in blocks(geometry, C, x.shape[-1] // (math.prod(geometry.out[1:]) if whole else 1), rows):
+        lowered = None if whole else lower(x, geometry, block)
+        for part in parts:
+            if whole:
+                yield from _columns_as_they_lie(x, geometry, part)
+                continue
+            met, count = lowered[(part.start - block.start) * geometry.stride[0] :], part.stop - part.start
+            yield part, (columns_of_rows if single else columns)(met, geometry, count), slice(None)
 
 
-def by_group(y, rows, groups):
-    """These rows of y (R, O, *rest, N) as matrices (groups, O/groups, rows · rest · N); a view for a single row of contiguous y."""
-    count, M = rows.stop - rows.start, math.prod(y.shape[2:])
-    y = y[rows].reshape((count, groups, y.shape[1] // groups, M)).transpose((1, 2, 0, 3))
-    return y.reshape((groups, y.shape[1], count * M))
+def _columns_as_they_lie(x, geometry, rows):
+    """The same where x (R, 1, C, M) is what `lower` would give: rows together where all that they meet is inside, else one by one."""
+    C, first = x.shape[2], rows.start
+    while first < rows.stop:
+        last = first + 1
+        reach = geometry.reach(slice(first, last))
+        found = geometry.inside(reach)
+        if found == reach:
+            while last < rows.stop and geometry.reach(slice(first, last + 1)).stop <= geometry.size[0]:
+                last += 1
+            yield slice(first, last), columns_of_rows(x[found.start :], geometry, last - first), slice(None)
+        else:
+            met = x[found].reshape((1, (found.stop - found.start) * C, x.shape[3]))
+            yield slice(first, last), met, slice((found.start - reach.start) * C, (found.stop - reach.start) * C)
+        first = last
+
+
+def matrices(y, rows, geometry):
+    """These rows of y (R, O, *rest, N) as all_columns has them: (rows, O, rest · N), a view; or (groups, O/groups, rows · rest · N)."""
+    count, O, M, G = rows.stop - rows.start, y.shape[1], math.prod(y.shape[2:]), geometry.groups
+    if geometry.by_single_rows(y.shape[-1]):
+        return y[rows].reshape((count, O, M))
+    y = y[rows].reshape((count, G, O // G, M)).transpose((1, 2, 0, 3))
+    return y.reshape((G, O // G, count * M))
 
 
 def from_groups(product, count):
-    """The transpose of `by_group`: (groups, O/groups, count · M) → (count, O, M)."""
+    """The transpose of `matrices`: (groups, O/groups, count · M) → (count, O, M)."""
     G, O, M = product.shape
     return product.reshape((G * O, count, M // count)).transpose((1, 0, 2))
+
+
+def for_rows(function, geometry, batch, multiplications):
+    """function(rows) for all rows of output: on several threads where each row is a product of its own, whoever computes it."""
+    work = multiplications // PER_PASS if geometry.by_single_rows(batch) else 0
+    threads.products_in_slices(function, geometry.out[0], work)
 
 
 # --- the three ops ----------------------------------------------------------------------------------------------------
@@ -218,14 +257,19 @@ def _conv(x, w, b, *, geometry):
     w = _by_columns(w, G)  # (G, O/G, K)
     b = None if b is None else b.reshape((G, O // G, 1))
     y = np.empty((geometry.out[0], O, *geometry.out[1:], N), x.dtype, like=x)
-    for rows, met, which in all_columns(contiguous(x), geometry):
-        count = rows.stop - rows.start
-        product = by_group(y, rows, G) if count == 1 else np.empty((G, O // G, met.shape[2]), x.dtype, like=x)
-        array_module(y).matmul(w[:, :, which], met, out=product)
-        if b is not None:
-            product += b  # here, while the product is in the cache
-        if count > 1:
-            y[rows] = from_groups(product, count).reshape((count, *y.shape[1:]))
+    x, single = contiguous(x), geometry.by_single_rows(N)
+
+    def compute(part):
+        for rows, met, which in all_columns(x, geometry, part):
+            product = matrices(y, rows, geometry) if single else np.empty((G, O // G, met.shape[2]), x.dtype, like=x)
+            array_module(y).matmul(w[:, :, which], met, out=product)
+            if b is not None:
+                product += b  # here, while the product is in the cache
+            if not single:
+                count = rows.stop - rows.start
+                y[rows] = from_groups(product, count).reshape((count, *y.shape[1:]))
+
+    for_rows(compute, geometry, N, y.size * w.shape[2])
     return batch_first(y)
 
 
@@ -256,31 +300,32 @@ def _conv_input(g, w, *, geometry):
     for phase, taps, by_rows in _phases(geometry):
         w_rows = w[:, :, :, taps].transpose((0, 3, 1, 4, 2)).reshape((G, len(taps) * O // G, T * Cg))
         w_rows = packed(w_rows.mT, 2)  # (G, kernel' · C/G, taps · O/G): not the view, with which products are slower
-        part, first = x[phase], 0
-        step = min(len(part), max(1, BLOCK // max(1, T * C * M), SPAN // max(1, M)))  # rows that fit into the cache
-        lowered = np.empty((step, T, C, M), g.dtype, like=g)
-        for rows, met, which in all_columns(g, by_rows):
-            count = rows.stop - rows.start
-            if rows.stop - first > step:
-                add_lowered(part[first : rows.start], lowered[: rows.start - first], geometry.rest)
-                first = rows.start
-            here = lowered[rows.start - first : rows.stop - first]  # (count, T, C, M)
-            if count == G == 1:
-                array_module(g).matmul(w_rows[:, :, which], met, out=here.reshape((1, T * C, M)))
-            else:
-                product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
-                here[...] = product.transpose((3, 1, 0, 2, 4)).reshape(here.shape)
-        add_lowered(part[first:], lowered[: len(part) - first], geometry.rest)
+        target = x[phase]
+
+        def add(part, target=target, by_rows=by_rows, w_rows=w_rows):
+            for rows, met, which in all_columns(g, by_rows, part):
+                count = rows.stop - rows.start
+                lowered = np.empty((count, T, C, M), g.dtype, like=g)
+                if by_rows.by_single_rows(N):
+                    array_module(g).matmul(w_rows[:, :, which], met, out=lowered.reshape((count, T * C, M)))
+                else:
+                    product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
+                    lowered[...] = product.transpose((3, 1, 0, 2, 4)).reshape(lowered.shape)
+                add_lowered(target[rows], lowered, geometry.rest)
+
+        for_rows(add, by_rows, N, target.size * T * len(taps) * O // G)
     return batch_first(x)
 
 
 def _conv_weight(g, x, *, geometry):
     """g (N, O, *out), x (N, C, *size) → (O, C/G, *kernel)."""
     G, O, C = geometry.groups, g.shape[1], x.shape[1]
-    K, g = C // G * math.prod(geometry.kernel), contiguous(g)
+    g, x = contiguous(g), contiguous(x)
+    K, single = C // G * math.prod(geometry.kernel), geometry.by_single_rows(g.shape[-1])
     w = np.zeros((G, K, O // G), g.dtype, like=g)
-    for rows, met, which in all_columns(contiguous(x), geometry):
-        w[:, which] += met @ by_group(g, rows, G).mT
+    for rows, met, which in all_columns(x, geometry, slice(0, geometry.out[0])):
+        product = met @ matrices(g, rows, geometry).mT
+        w[:, which] += product.sum(axis=0, keepdims=True) if single else product
     w = w.mT.reshape((O, *geometry.kernel, C // G))
     return packed(w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))), 1)
 

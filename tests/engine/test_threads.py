@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import framework
 from framework import Tensor, nn, optim, threads
 from framework.nn import functional as F
-from framework.ops import elementwise
+from framework.ops import conv, elementwise
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def sharing(monkeypatch):
     """Small work is shared too; afterwards one thread again."""
     monkeypatch.setattr(threads, "SHARE", 8)
     monkeypatch.setattr(elementwise, "SMALL", 0)
+    monkeypatch.setattr(conv, "WIDE", 1)
     yield
     framework.set_num_threads(1)
 
@@ -67,6 +69,46 @@ def test_training_gives_the_same_bits_with_any_number_of_threads(sharing, optimi
         framework.set_num_threads(count)
         for ours, theirs in zip(trained(optimizer, **options), alone, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_products_on_threads_have_one_thread_of_blas_each(sharing):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def counts():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    def product(part):
+        parts.append(part)
+        seen.extend(counts())
+        if part.stop == 6:
+            raise ValueError("of the last part")
+
+    with threadpool_limits(2, user_api="blas"):
+        framework.set_num_threads(2)
+        before, parts, seen = counts(), [], []
+        with pytest.raises(ValueError, match="of the last part"):
+            threads.products_in_slices(product, 6, 10**9)
+        assert counts() == before and set(seen) == {1}
+        assert sorted(parts, key=lambda part: part.start) == [slice(0, 3), slice(3, 6)]
+
+
+def test_without_threadpoolctl_products_are_in_one_piece(sharing, monkeypatch):
+    monkeypatch.setattr(threads, "_blas", list)
+    framework.set_num_threads(2)
+    parts = []
+    threads.products_in_slices(parts.append, 6, 10**9)
+    assert parts == [slice(0, 6)]
+
+
+def test_a_share_of_work_stays_on_its_thread(sharing):
+    framework.set_num_threads(2)
+    found = {0: set(), 1: set()}
+
+    def share(part):
+        threads.in_slices(lambda _: found[part.start].add(threading.get_ident()), 4, 10**9)
+
+    threads.in_slices(share, 2, 10**9)
+    assert len(found[0]) == len(found[1]) == 1 and found[0] != found[1]
 
 
 def test_relu_of_rows_that_run_backwards_in_memory(sharing):
