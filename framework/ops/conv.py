@@ -297,6 +297,9 @@ def _conv_input(g, w, *, geometry):
     C, T, M = Cg * G, math.prod(kernel[1:]), math.prod(geometry.out[1:]) * N
     g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
     x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
+    step = max(
+        1, min(BLOCK // max(1, T * C * M), SPAN // max(1, M))
+    )  # rows that stay in the cache until they are added
     for phase, taps, by_rows in _phases(geometry):
         w_rows = w[:, :, :, taps].transpose((0, 3, 1, 4, 2)).reshape((G, len(taps) * O // G, T * Cg))
         w_rows = packed(w_rows.mT, 2)  # (G, kernel' · C/G, taps · O/G): not the view, with which products are slower
@@ -304,14 +307,14 @@ def _conv_input(g, w, *, geometry):
 
         def add(part, target=target, by_rows=by_rows, w_rows=w_rows):
             for rows, met, which in all_columns(g, by_rows, part):
-                count = rows.stop - rows.start
-                lowered = np.empty((count, T, C, M), g.dtype, like=g)
-                if by_rows.by_single_rows(N):
-                    array_module(g).matmul(w_rows[:, :, which], met, out=lowered.reshape((count, T * C, M)))
-                else:
-                    product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
-                    lowered[...] = product.transpose((3, 1, 0, 2, 4)).reshape(lowered.shape)
-                add_lowered(target[rows], lowered, geometry.rest)
+                if not by_rows.by_single_rows(N):
+                    product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, -1, M)).transpose((3, 1, 0, 2, 4))
+                    add_lowered(target[rows], product.reshape((-1, T, C, M)), geometry.rest)
+                    continue
+                for first in range(0, len(met), step):
+                    product = w_rows[:, :, which] @ met[first : first + step]  # (count, T · C, M)
+                    here = target[rows.start + first : rows.start + first + len(product)]
+                    add_lowered(here, product.reshape((-1, T, C, M)), geometry.rest)
 
         for_rows(add, by_rows, N, target.size * T * len(taps) * O // G)
     return batch_first(x)
