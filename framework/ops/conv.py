@@ -307,14 +307,16 @@ def _conv_input(g, w, *, geometry):
 
         def add(part, target=target, by_rows=by_rows, w_rows=w_rows):
             for rows, met, which in all_columns(g, by_rows, part):
-                if not by_rows.by_single_rows(N):
-                    product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, -1, M)).transpose((3, 1, 0, 2, 4))
-                    add_lowered(target[rows], product.reshape((-1, T, C, M)), geometry.rest)
-                    continue
-                for first in range(0, len(met), step):
-                    product = w_rows[:, :, which] @ met[first : first + step]  # (count, T · C, M)
-                    here = target[rows.start + first : rows.start + first + len(product)]
-                    add_lowered(here, product.reshape((-1, T, C, M)), geometry.rest)
+                if by_rows.by_single_rows(N):
+                    for first in range(rows.start, rows.stop, step):
+                        product = w_rows[:, :, which] @ met[first - rows.start :][:step]  # (count, T · C, M)
+                        lowered = product.reshape((len(product), T, C, M))
+                        add_lowered(target[first : first + len(product)], lowered, geometry.rest)
+                else:
+                    count = rows.stop - rows.start
+                    product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
+                    lowered = product.transpose((3, 1, 0, 2, 4)).reshape((count, T, C, M))
+                    add_lowered(target[rows], lowered, geometry.rest)
 
         for_rows(add, by_rows, N, target.size * T * len(taps) * O // G)
     return batch_first(x)
