@@ -35,9 +35,7 @@ __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
 BLOCK = 1 << 19  # elements that are worked on at a time: 2 MB in float32, what a core's cache holds
 SPAN = 1 << 12  # columns that are copied together for a product
 LINE = 16  # elements that no column has: else BLAS reads a column at powers of two, which share few places in a cache
-PER_PASS = (
-    32  # multiplications of a product that take as long as a pass over an element; LeNet's are not worth a hand-over
-)
+PER_PASS = 32  # multiplications of a product that count as a pass over an element, to tell what is worth a thread
 WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
 
 
