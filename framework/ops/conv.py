@@ -164,13 +164,15 @@ def columns(lowered, geometry, count):
 
 
 def columns_of_rows(lowered, geometry, count):
-    """The windows of each of the first `count` rows of output, (count, kernel · C, out' · N): a view, in which rows overlap."""
+    """The windows of each of the first `count` rows of output, (count, kernel · C, out' · N): in NumPy a view, in which rows overlap."""
     _, taps, C, M = lowered.shape
     kernel, s = geometry.kernel[0], geometry.stride[0]
     shape, (row, *_, tap, item) = (count, kernel * taps * C, M), lowered.strides
     if count == 1:
         return lowered[:kernel].reshape(shape)
-    return array_module(lowered).lib.stride_tricks.as_strided(lowered, shape, (s * row, tap, item))
+    if lowered.__class__ is np.ndarray:
+        return np.lib.stride_tricks.as_strided(lowered, shape, (s * row, tap, item))
+    return np.stack([lowered[s * i : s * i + kernel].reshape(shape[1:]) for i in range(count)])
 
 
 def blocks(geometry, channels, batch, rows):
