@@ -13,7 +13,7 @@ from rich.text import Text
 from dlfs.compare import BOUND, QUANTITIES, Comparison, Difference, compare_study, starts
 from dlfs.levels import build_level, level_names
 from dlfs.studies import Study, all_studies, find_written_study
-from dlfs.terminal import table
+from dlfs.terminal import fits, table
 from dlfs.trace import compare_traces
 from utils.errors import UsageError, unknown_name
 from utils.files import write_atomically
@@ -94,7 +94,7 @@ def show_comparisons(show: Console, study: Study, variant: str, comparisons: lis
             found = comparison.pair(name, reference).differences
             shown.add_row(title, *(cell(quantity, found.get(quantity)) for quantity in QUANTITIES))
         shown.add_section()
-    if show.measure(shown, options=show.options.update(width=1000)).maximum > show.width:
+    if not fits(shown, show):
         shown.padding = (0, 0, 0, 0)  # one space between columns, where two are too many
     show.print(shown)
     for comparison in comparisons:

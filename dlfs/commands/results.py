@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dlfs import results
 from dlfs.studies import find_written_study
-from dlfs.terminal import table
+from dlfs.terminal import fits, table
 from utils.errors import DLFSError
 from utils.files import write_atomically
 
@@ -53,7 +53,7 @@ def show(head: list[str], rows: list[list[str]]) -> None:
     shown = table(*(name.replace(" ", "\n") for name in head), whole="data")
     for row in rows:
         shown.add_row(*row)
-    if console.measure(shown, options=console.options.update(width=1000)).maximum <= console.width:
+    if fits(shown, console):
         console.print(shown)
         return
     for data in dict.fromkeys(row[0] for row in rows):

@@ -193,11 +193,12 @@ def all_columns(x, geometry, rows):
     """Columns of x (R, C, *rest, N) for these rows of output, a part at a time: yields (rows, their columns, which of them, without those
     that are 0). Columns are matrices for each row, (rows, K, out' · N), where they are `by_single_rows`, else for each group.
     """
-    C, single = x.shape[1], geometry.by_single_rows(x.shape[-1])
+    C, N = x.shape[1], x.shape[-1]
+    single = geometry.by_single_rows(N)
     whole = geometry.rest.is_whole and single  # nothing to copy
     if whole:
-        x = x.reshape((x.shape[0], 1, C, math.prod(geometry.out[1:]) * x.shape[-1]))
-    for block, parts in blocks(geometry, C, x.shape[-1] // (math.prod(geometry.out[1:]) if whole else 1), rows):
+        x = x.reshape((x.shape[0], 1, C, math.prod(geometry.out[1:]) * N))
+    for block, parts in blocks(geometry, C, N, rows):
         lowered = None if whole else lower(x, geometry, block)
         for part in parts:
             if whole:
@@ -299,9 +300,7 @@ def _conv_input(g, w, *, geometry):
     C, T, M = Cg * G, math.prod(kernel[1:]), math.prod(geometry.out[1:]) * N
     g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
     x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
-    step = max(
-        1, min(BLOCK // max(1, T * C * M), SPAN // max(1, M))
-    )  # rows that stay in the cache until they are added
+    step = max(1, min(BLOCK // max(1, T * C * M), SPAN // max(1, M)))  # rows that are in the cache until they are added
     for phase, taps, by_rows in _phases(geometry):
         w_rows = w[:, :, :, taps].transpose((0, 3, 1, 4, 2)).reshape((G, len(taps) * O // G, T * Cg))
         w_rows = packed(w_rows.mT, 2)  # (G, kernel' · C/G, taps · O/G): not the view, with which products are slower
