@@ -7,11 +7,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from dlfs.cli import main
 from dlfs.compare import BOUND, QUANTITIES, Start, compare_levels, compare_study, loud, relative, starts, step_size
 from dlfs.levels import HandLevel, build_level, build_levels, level_names
 from dlfs.studies import find_study
+from dlfs.terminal import fits, table
 from dlfs.trace import compare_traces, forward_name, record
 from tests.mutants import mutate
 
@@ -396,3 +398,13 @@ def test_the_step_size_is_a_hundredth_of_the_weights_and_moves_weights_of_zero_t
     gradients = {"w": np.array([3.0, 4.0])}
     assert step_size({"w": np.array([0.0, 10.0])}, gradients) == pytest.approx(0.01 * 10 / 5)
     assert step_size({"w": np.zeros(2)}, gradients) == step_size({"w": np.ones(2)}, {"w": np.zeros(2)}) == 0.01
+
+
+def test_a_table_fits_a_console_as_wide_as_its_longest_line():
+    shown = table("level", "loss")
+    shown.add_row("L3 paper", "1.25")
+    wide = Console(width=100)
+    with wide.capture() as capture:
+        wide.print(shown)
+    width = max(map(len, capture.get().splitlines()))
+    assert fits(shown, Console(width=width)) and not fits(shown, Console(width=width - 1))
