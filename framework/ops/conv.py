@@ -37,6 +37,11 @@ SPAN = 1 << 12  # columns that are copied together for a product
 LINE = 16  # elements that no column has: else BLAS reads a column at powers of two, which share few places in a cache
 PER_PASS = 32  # multiplications of a product that count as a pass over an element, to tell what is worth a thread
 WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
+SMALL = (
+    10**6
+)  # multiplications up to which OpenBLAS has a kernel that reads matrices where they lie, on processors with AVX-512
+PIECE = 64  # columns of a product that are worth a call
+ENOUGH = 16  # rows of a product that are worth writing out whole windows
 
 
 class Geometry(NamedTuple):
@@ -63,6 +68,17 @@ class Geometry(NamedTuple):
     def is_whole(self):
         """Whether there is one window, all of the input itself, for a kernel of one element."""
         return self.size == self.out and math.prod(self.kernel) == 1 and not any(map(any, self.padding))
+
+    @property
+    def reversed(self):
+        """With stride 1, the convolution of y, with the kernel turned around, that is conv_input; None where there is none."""
+        padding = []
+        for n, k, out, s, (before, _), d in zip(*self[:6]):
+            first = d * (k - 1) - before  # row q of x meets row q + before − d·k of y
+            padding.append((first, n + d * (k - 1) - out - first))
+            if s > 1 or min(padding[-1]) < 0:
+                return None
+        return self._replace(size=self.out, out=self.size, padding=tuple(padding))
 
     def reach(self, rows):
         """The rows of input that meet these rows of output, as a slice; where there is padding it begins before 0 and ends after the last."""
@@ -199,13 +215,17 @@ def all_columns(x, geometry, rows):
     if whole:
         x = x.reshape((x.shape[0], 1, C, math.prod(geometry.out[1:]) * N))
     for block, parts in blocks(geometry, C, N, rows):
-        lowered = None if whole else lower(x, geometry, block)
+        if whole:
+            yield from _columns_as_they_lie(x, geometry, block)
+            continue
+        lowered = lower(x, geometry, block)
+        met = columns_of_rows(lowered, geometry, block.stop - block.start) if single else None
         for part in parts:
-            if whole:
-                yield from _columns_as_they_lie(x, geometry, part)
-                continue
-            met, count = lowered[(part.start - block.start) * geometry.stride[0] :], part.stop - part.start
-            yield part, (columns_of_rows if single else columns)(met, geometry, count), slice(None)
+            first, end = part.start - block.start, part.stop - block.start
+            if single:
+                yield part, met[first:end], slice(None)
+            else:
+                yield part, columns(lowered[first * geometry.stride[0] :], geometry, end - first), slice(None)
 
 
 def _columns_as_they_lie(x, geometry, rows):
@@ -240,6 +260,26 @@ def from_groups(product, count):
     return product.reshape((G * O, count, M // count)).transpose((1, 0, 2))
 
 
+def is_small(rows, inner, columns):
+    return rows * inner * columns <= SMALL
+
+
+def multiply(w, columns, out):
+    """out (…, O, M) = w (O, K) @ columns (…, K, M), in pieces that are small where M can be halved down to them.
+
+    Of larger products BLAS copies both factors first, a block at a time, which few rows do not pay back.
+    """
+    (O, K), M = w.shape[-2:], columns.shape[-1]
+    n = M
+    while not is_small(O, K, n) and n % (2 * PIECE) == 0:
+        n //= 2
+    if n == M or not is_small(O, K, n) or columns.__class__ is not np.ndarray:
+        array_module(out).matmul(w, columns, out=out)
+        return
+    columns, pieces = (x.reshape((*x.shape[:-1], M // n, n)).swapaxes(-2, -3) for x in (columns, out))  # views
+    np.matmul(w[..., None, :, :], columns, out=pieces)
+
+
 def for_rows(function, geometry, batch, multiplications):
     """function(rows) for all rows of output: on several threads where each row is a product of its own, whoever computes it."""
     work = multiplications // PER_PASS if geometry.by_single_rows(batch) else 0
@@ -265,7 +305,7 @@ def _conv(x, w, b, *, geometry):
     def compute(part):
         for rows, met, which in all_columns(x, geometry, part):
             product = matrices(y, rows, geometry) if single else np.empty((G, O // G, met.shape[2]), x.dtype, like=x)
-            array_module(y).matmul(w[:, :, which], met, out=product)
+            multiply(w[:, :, which], met, product)
             if b is not None:
                 product += b  # here, while the product is in the cache
             if not single:
@@ -297,6 +337,9 @@ def _phases(geometry):
 def _conv_input(g, w, *, geometry):
     """g (N, O, *out), w (O, C/G, *kernel) → (N, C, *size): a convolution by rows, added up over the other dimensions of the kernel."""
     G, (O, Cg, *kernel), N = geometry.groups, w.shape, g.shape[0]
+    if Cg >= ENOUGH and is_small(Cg, O // G * math.prod(kernel), PIECE) and (reversed := geometry.reversed):
+        w = np.flip(w, axis=tuple(range(2, w.ndim))).reshape((G, O // G, Cg, *kernel)).swapaxes(1, 2)
+        return _conv(g, w.reshape((G * Cg, O // G, *kernel)), None, geometry=reversed)
     C, T, M = Cg * G, math.prod(kernel[1:]), math.prod(geometry.out[1:]) * N
     g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
     x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
@@ -310,9 +353,10 @@ def _conv_input(g, w, *, geometry):
             for rows, met, which in all_columns(g, by_rows, part):
                 if by_rows.by_single_rows(N):
                     for first in range(rows.start, rows.stop, step):
-                        product = w_rows[:, :, which] @ met[first - rows.start :][:step]  # (count, T · C, M)
-                        lowered = product.reshape((len(product), T, C, M))
-                        add_lowered(target[first : first + len(product)], lowered, geometry.rest)
+                        some = met[first - rows.start :][:step]  # (count, taps · O, M)
+                        lowered = np.empty((len(some), T, C, M), g.dtype, like=g)
+                        multiply(w_rows[:, :, which], some, lowered.reshape((len(some), T * C, M)))
+                        add_lowered(target[first : first + len(some)], lowered, geometry.rest)
                 else:
                     count = rows.stop - rows.start
                     product = (w_rows[:, :, which] @ met).reshape((G, T, Cg, count, M))
@@ -328,10 +372,23 @@ def _conv_weight(g, x, *, geometry):
     G, O, C = geometry.groups, g.shape[1], x.shape[1]
     g, x = contiguous(g), contiguous(x)
     K, single = C // G * math.prod(geometry.kernel), geometry.by_single_rows(g.shape[-1])
-    w = np.zeros((G, K, O // G), g.dtype, like=g)
-    for rows, met, which in all_columns(x, geometry, slice(0, geometry.out[0])):
-        product = met @ matrices(g, rows, geometry).mT
-        w[:, which] += product.sum(axis=0, keepdims=True) if single else product
+    rows = slice(0, geometry.out[0])
+    if (
+        single and rows.stop * K * O <= BLOCK
+    ):  # each row's product is kept, so that threads can share them and the sum has one order
+        products = np.zeros((rows.stop, K, O), g.dtype, like=g)
+
+        def compute(part):
+            for rows, met, which in all_columns(x, geometry, part):
+                array_module(g).matmul(met, matrices(g, rows, geometry).mT, out=products[rows, which])
+
+        for_rows(compute, geometry, g.shape[-1], g.size * K)
+        w = products.sum(axis=0, keepdims=True)
+    else:
+        w = np.zeros((G, K, O // G), g.dtype, like=g)
+        for part, met, which in all_columns(x, geometry, rows):
+            product = met @ matrices(g, part, geometry).mT
+            w[:, which] += product.sum(axis=0, keepdims=True) if single else product
     w = w.mT.reshape((O, *geometry.kernel, C // G))
     return packed(w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))), 1)
 

@@ -27,7 +27,7 @@ def _blocks(x, axes):
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     axis = max(kept, key=lambda axis: abs(x.strides[axis]) * (x.shape[axis] > 1), default=0)
     size = x.shape[axis] if kept else 1
-    step = max(1, BLOCK // 4 * size // max(1, x.size))
+    step = max(1, BLOCK * size // max(1, x.size))
     for first in range(0, size, step):
         index = (slice(None),) * axis + (slice(first, first + step),)
         yield lambda p, index=index: p if p is None or p.shape[axis] == 1 or size <= step else p[index]
@@ -115,18 +115,20 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
         z, gp, w = part(slope), part(g), part(factor)
         scale = 1 / np.sqrt(part(moments[1]) + eps)
         array_module(x).subtract(part(x), part(moments[0]), out=z)
-        z *= scale  # x̂
         h = gp if constant or w is None else gp * w
-        sum_h, sum_hz = _total(axes, h), _total(axes, h, z)
         same = h is gp and shared == tuple(axes)  # as in batch norm: γ and β are given the sums that x needs
+        to_x_hat = scale
+        if not same:
+            z *= scale
+            to_x_hat = 1
+        sum_h, sum_hx = _total(axes, h), _total(axes, h, z) * to_x_hat
         if needs[1]:
-            part(slope_weight)[...] += sum_hz if same else _total(shared, gp, z)
+            part(slope_weight)[...] += sum_hx if same else _total(shared, gp, z)
         if needs[2]:
             part(slope_bias)[...] += sum_h if same else _total(shared, gp)
-        mean_h = sum_h / n
-        z *= sum_hz / -n
+        z *= sum_hx * to_x_hat / -n
         z += h
-        z -= mean_h
+        z -= sum_h / n
         z *= scale * w if constant and w is not None else scale
 
     parts = list(_blocks(x, axes))

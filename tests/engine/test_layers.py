@@ -32,16 +32,24 @@ def close(found, expected, tolerance=1e-12):
 # --- convolution ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block, span, wide", [(1, 1, 1), (60, 40, 1), (60, 40, 99), (10**9, 1, 99), (10**9, 40, 1)])
+@pytest.mark.parametrize(
+    "block, span, wide, small, enough",
+    [
+        (1, 1, 1, 0, 99), (60, 40, 1, 0, 99), (60, 40, 99, 0, 99), (10**9, 1, 99, 0, 99), (10**9, 40, 1, 0, 99),
+        (1, 1, 1, 200, 1), (10**9, 40, 1, 200, 99), (10**9, 40, 99, 200, 99), (10**9, 40, 1, 10**9, 1), (2000, 40, 1, 200, 99),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("kernel", [(3, 2), (4, 1), (1, 1)])
 @pytest.mark.parametrize(
-    "stride, dilation, padding, groups", [(1, 1, 1, 1), (1, 1, 4, 1), (2, 1, 1, 1), (3, 2, 2, 1), (2, 1, 1, 2)]
+    "stride, dilation, padding, groups",
+    [(1, 1, 1, 1), (1, 1, (1, 0), 1), (1, 2, (1, 0), 2), (1, 1, 4, 1), (2, 1, 1, 1), (3, 2, 2, 1), (2, 1, 1, 2)],
 )
 def test_a_convolution_in_blocks_is_the_one_in_one_piece(
-    monkeypatch, block, span, wide, kernel, stride, dilation, padding, groups
+    monkeypatch, block, span, wide, small, enough, kernel, stride, dilation, padding, groups
 ):
-    """In one piece all columns are copied; row by row, where they need not be, they are views."""
-    x, w, b = numbers(3, 4, 9, 7), numbers(6, 4 // groups, *kernel), numbers(6)
+    """In one piece all columns are copied; row by row, where they need not be, they are views. Small products are in pieces, and with enough
+    channels the input's gradient is a convolution of its own."""
+    x, w, b = numbers(4, 4, 9, 7), numbers(6, 4 // groups, *kernel), numbers(6)
 
     def convolved(x, w, b):
         return F.conv2d(x, w, b, stride, padding, dilation, groups)
@@ -49,10 +57,14 @@ def test_a_convolution_in_blocks_is_the_one_in_one_piece(
     monkeypatch.setattr(conv, "BLOCK", 10**9)
     monkeypatch.setattr(conv, "SPAN", 10**9)
     monkeypatch.setattr(conv, "WIDE", 10**9)
+    monkeypatch.setattr(conv, "PIECE", 2)
+    monkeypatch.setattr(conv, "SMALL", 0)
     whole = gradients(convolved, x, w, b)
     monkeypatch.setattr(conv, "BLOCK", block)
     monkeypatch.setattr(conv, "SPAN", span)
     monkeypatch.setattr(conv, "WIDE", wide)
+    monkeypatch.setattr(conv, "SMALL", small)
+    monkeypatch.setattr(conv, "ENOUGH", enough)
     close(gradients(convolved, x, w, b), whole)
 
 
