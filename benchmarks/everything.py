@@ -124,7 +124,13 @@ def summarise(results):
 
 def import_seconds(side, folder=FOLDER, times=3):
     """The median time to import a side's library in a new process, less that of an empty one."""
-    modules = {"engine": "framework", "by hand": "numpy", "pytorch": "torch", "autograd": "autograd.numpy"}
+    modules = {
+        "engine": "framework",
+        "numba": "framework.kernels",
+        "by hand": "numpy",
+        "pytorch": "torch",
+        "autograd": "autograd.numpy",
+    }
     module = modules.get(side, side)
     root = str(Path(__file__).resolve().parents[1])
     code = f"import sys; sys.path.insert(0, {root!r})\n" if not PEERS[side].installs else "import sys\n"
@@ -152,8 +158,8 @@ def available(sides, folder=FOLDER):
     for side in sides:
         if python_of(side, folder) is None:
             missing[side] = f"python -m benchmarks install-peers {side}"
-        elif PEERS[side].package == "torch" and importlib.util.find_spec("torch") is None:
-            missing[side] = 'pip install -c constraints.txt -e ".[torch]"'
+        elif (extra := PEERS[side].package) in ("torch", "numba") and importlib.util.find_spec(extra) is None:
+            missing[side] = f'pip install -c constraints.txt -e ".[{extra}]"'
     return [side for side in sides if side not in missing], missing
 
 

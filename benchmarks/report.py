@@ -255,7 +255,7 @@ def link(path, page):
 
 # Sides differ in shape and darkness: what matters is black, the others are lighter.
 MARKS = {
-    "engine": ("D", "#000000"), "by hand": ("d", "#000000"), "pytorch": ("|", "#000000"), "compiled": ("*", "#0072B2"),
+    "engine": ("D", "#000000"), "numba": ("D", "#777777"), "by hand": ("d", "#000000"), "pytorch": ("|", "#000000"), "compiled": ("*", "#0072B2"),
     "jax": ("P", "#0072B2"), "tensorflow": ("X", "#009E73"), "tinygrad": ("h", "#009E73"), "dezero": ("o", "#E69F00"),
     "chainer": ("s", "#E69F00"), "autograd": ("^", "#D55E00"), "mygrad": ("v", "#D55E00"),
 }  # fmt: skip
@@ -277,7 +277,7 @@ def picture(results):
         ]  # fmt: skip
         axes.scatter(
             [x for x, _ in points], [y for _, y in points], marker=marker, color=color, s=70 if side == "engine" else 42, label=PEERS[side].title,
-            zorder=4 if side == "engine" else 3, facecolors=color if side in ("engine", "compiled", "jax") else "none",
+            zorder=4 if side == "engine" else 3, facecolors=color if side in ("engine", "numba", "compiled", "jax") else "none",
         )  # fmt: skip
     axes.set_xscale("log")
     ticks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)

@@ -1,5 +1,6 @@
 """The benchmarks' own promises: sides that compute the same, a missing peer that is a line, and tables made from recorded figures. Nothing is timed."""
 
+import importlib.util
 import json
 import re
 import sys
@@ -36,7 +37,8 @@ def test_sides_at_home_start_from_one_file_and_compute_the_same_losses(name, tmp
     pytest.importorskip("torch")
     path = processes.write_workload(name, tmp_path / "workload.npz")
     expected = first_losses("pytorch", path)
-    for side in ("engine", "by hand") if name != "chain" else ("engine",):
+    sides = ["engine"] + ["numba"] * (importlib.util.find_spec("numba") is not None) + ["by hand"] * (name != "chain")
+    for side in sides:
         np.testing.assert_allclose(first_losses(side, path), expected, rtol=1e-5)
     assert expected[0] == pytest.approx(expected[1], rel=1e-6) and expected[2] < expected[1]
 

@@ -10,8 +10,10 @@ import time
 import pytest
 from safetensors.numpy import load_file
 
+import framework
 from dlfs.cli import main
 from dlfs.studies import ROOT
+from framework import compiled, use_numba
 from framework.trainer import CHECKPOINT
 
 
@@ -91,10 +93,34 @@ def test_torch_runs_faster_to_the_same(capsys, tmp_path, monkeypatch, level):
     assert found["--bf16"] != found[""]
 
 
-@pytest.mark.parametrize("word", ["--compile", "--bf16", "--channels-last"])
-def test_what_only_torch_has_is_refused_elsewhere(capsys, tmp_path, word):
-    code, _, error = run(capsys, "train", "05", word, "--save-dir", str(tmp_path / "run"))
-    assert code == 2 and f"only PyTorch has {word}: give --level paper or --level lowlevel" in error
+@pytest.mark.parametrize("model, word", [("02", "--compile"), ("05", "--bf16"), ("05", "--channels-last")])
+def test_what_only_torch_has_is_refused_elsewhere(capsys, tmp_path, model, word):
+    code, _, error = run(capsys, "train", model, word, "--save-dir", str(tmp_path / "run"))
+    assert code == 2 and f" has no {word}: give --level paper or --level lowlevel" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_engine_compiles_its_norms(capsys, tmp_path):
+    pytest.importorskip("numba", reason='needs numba: pip install "dlfs[numba]"')
+    found = {}
+    try:
+        for words in ("", "--compile"):
+            folder = tmp_path / f"run{words}"
+            given = ("train", "05", "--level", "engine", "--epochs", "1", "--save-dir", str(folder))
+            code, _, error = run(capsys, *given, *words.split())
+            assert code == 0, error
+            found[words] = [row["train_loss"] for row in rows_of(folder, "engine") if "train_loss" in row]
+        assert compiled._kernels is not None
+    finally:
+        use_numba(False)
+    assert found["--compile"] == pytest.approx(found[""], rel=1e-3) and found["--compile"] != found[""]
+
+
+def test_without_numba_the_engine_says_what_to_install(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "framework.kernels", None)
+    monkeypatch.delattr(framework, "kernels", raising=False)
+    code, _, error = run(capsys, "train", "05", "--level", "engine", "--compile", "--save-dir", str(tmp_path / "run"))
+    assert code == 2 and 'use_numba: needs numba: pip install "dlfs[numba]"' in error
     assert not (tmp_path / "run").exists()
 
 

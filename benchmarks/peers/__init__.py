@@ -25,6 +25,7 @@ class Peer:
 
 PEERS = {
     "engine": Peer("engine", "dlfs", numpy_based=True),
+    "numba": Peer("engine, numba", "numba", compiles=True),
     "by hand": Peer("by hand", "numpy", numpy_based=True),
     "pytorch": Peer("PyTorch eager", "torch"),
     "compiled": Peer("PyTorch compiled", "torch", compiles=True),

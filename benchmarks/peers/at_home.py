@@ -62,6 +62,17 @@ class Engine(Modules, NumPyPeer):
         framework.set_num_threads(count)
 
 
+class CompiledEngine(Engine):
+    """The engine with its norms in numba's loops."""
+
+    @classmethod
+    def use_threads(cls, count):
+        import framework
+
+        super().use_threads(count)
+        framework.use_numba()
+
+
 class PyTorch(Modules):
     package = "torch"
 
@@ -164,4 +175,4 @@ class ByHand(NumPyPeer):
         self.model.grads.clear()
 
 
-PEERS = {"engine": Engine, "by hand": ByHand, "pytorch": PyTorch, "compiled": CompiledPyTorch}
+PEERS = {"engine": Engine, "numba": CompiledEngine, "by hand": ByHand, "pytorch": PyTorch, "compiled": CompiledPyTorch}

@@ -15,7 +15,7 @@ import time
 
 ROOT = str(pathlib.Path(__file__).resolve().parents[2])
 SLOW = 2.0  # seconds a step, from which on one is enough
-AT_HOME = {"engine", "by hand", "pytorch", "compiled"}
+AT_HOME = {"engine", "numba", "by hand", "pytorch", "compiled"}
 
 
 def load(peer):

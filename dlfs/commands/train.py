@@ -21,7 +21,7 @@ from dlfs.levels import TITLES, Level, State, build_level, import_torch, initial
 from dlfs.results import CURVES, RUN, Run, data_of, read_run, trained_weights
 from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
-from framework import distributed
+from framework import distributed, use_numba
 from framework.callbacks import Callback, Progress, TensorBoard, figure
 from framework.trainer import checkpoint_interval
 from utils.data_loaders import Dataset, Split, load
@@ -79,7 +79,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
     metavar="STEPS|SECONDSs",
     help="Besides after each epoch, write a checkpoint every so many steps (200) or seconds (30s).",
 )
-@click.option("--compile", is_flag=True, help="Levels 2 and 3: run the model through torch.compile.")
+@click.option(
+    "--compile",
+    is_flag=True,
+    help="Levels 2 and 3: run the model through torch.compile; engine: compute norms by numba's loops.",
+)
 @click.option("--bf16", is_flag=True, help="Levels 2 and 3: products and convolutions in bfloat16, by autocast.")
 @click.option(
     "--fp16",
@@ -202,9 +206,15 @@ def new_run(
             f"by-hand has no --fp16: give --level {', --level '.join(sorted(set(study.levels) - {'by-hand'}))}"
         )
     faster = [name for name in FASTER if given.get(name) and name != "fp16"]
-    if faster and set(levels) - {"lowlevel", "paper"}:
-        asked = ", ".join(option(name) for name in faster)
-        raise UsageError(f"only PyTorch has {asked}: give --level paper or --level lowlevel besides")
+    if others := set(levels) - {"lowlevel", "paper"} - ({"engine"} if faster == ["compile"] else set()):
+        if faster:
+            asked = ", ".join(option(name) for name in faster)
+            raise UsageError(f"{min(others)} has no {asked}: give --level paper or --level lowlevel besides")
+    if compile and "engine" in levels:
+        try:
+            use_numba()
+        except ImportError as error:
+            raise UsageError(f"--compile: {error}") from None
     data, recipe = study.recipe(data)
     if augment and "augment" not in recipe:
         having = ", ".join(name for name, other in study.fact("RECIPES").items() if "augment" in other) or "none"

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .. import threads
+from .. import compiled, threads
 from ..backend import array_module, finfo, float16, float32
 from ..precision import listed
 from .conv import BLOCK
@@ -79,6 +79,8 @@ def _is_constant(shape, axes):
 @np.errstate(all="ignore")  # the mean is NumPy's own, and would warn of an overflow
 def _standardize(x, weight, bias, *, axes, eps, moments, shape):
     """γ x̂ + β; weight γ and bias β, or None, broadcast once they have this shape. Fills in the moments: arrays for mean and variance."""
+    if (y := compiled.standardize(x, weight, bias, axes, eps, moments, shape)) is not None:
+        return y
     y, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
 
@@ -106,6 +108,8 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
 
     Where γ is constant along the axes it moves in front.
     """
+    if (slopes := compiled.standardize_slopes(g, x, weight, bias, axes, eps, moments, shape)) is not None:
+        return slopes
     slope, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
     slope_weight, slope_bias = (np.zeros(shape, x.dtype, like=x) for _ in range(2))
     shared = tuple([axis for axis, size in enumerate(shape) if size == 1])  # the axes along which γ and β are the same

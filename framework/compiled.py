@@ -1,0 +1,128 @@
+"""Optional: norms in loops that numba compiles (kernels.py). `use_numba()` turns them on.
+
+NumPy goes over an array some eight times for a norm; these loops go over it two or three times, and what they need is still in the cache then.
+ops/norm.py has the formulas, and asks here first. What no loop is made for gives None: other libraries' arrays, half precision, an order in memory
+in which the axes of the mean are not together.
+"""
+
+import math
+
+import numpy as np
+
+from . import threads
+
+LEAST = 16  # elements side by side from which a loop over them is fast
+ROWS = 64  # of a layer norm whose slopes of γ and β are added up in one piece, whatever the number of threads
+
+_kernels = None
+
+
+def use_numba(on=True):
+    """Compute batch, layer and instance norms by compiled loops from now on, or no longer.
+
+    The first call of each waits some seconds for the compiler; later processes find the result in numba's cache. The numbers are the same
+    up to rounding. ImportError, with what to install, where there is no numba.
+    """
+    global _kernels
+    _kernels = None
+    if on:
+        try:
+            from . import kernels
+        except ImportError as error:
+            raise ImportError(f'use_numba: needs numba: pip install "dlfs[numba]" ({error})') from None
+        _kernels = kernels
+
+
+def _order(x, axes):
+    """(axes of x from the outermost in memory to the innermost, (A, C, M)) for a mean over A and M in x seen as (A, C, M); None where it cannot be."""
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis] if x.shape[axis] > 1 else 1)
+    large = [axis for axis in order if x.shape[axis] > 1]
+    kept = [axis for axis in large if axis not in axes]
+    at = large.index(kept[0]) if kept else 0
+    before, after = large[:at], large[at + len(kept) :]
+    if kept != sorted(kept) or large[at : at + len(kept)] != kept:
+        return None
+    sizes = tuple([math.prod([x.shape[axis] for axis in part]) for part in (before, kept, after)])
+    return (order, sizes) if sizes[2] >= LEAST else None
+
+
+def _view(x, order, sizes):
+    """x as (A, C, M), in its own memory; None where it does not lie so in one piece."""
+    x = x.transpose(order)
+    return x.reshape(sizes) if x.flags.c_contiguous else None
+
+
+def _per_channel(p, default, x, axes):
+    """γ or β, of a shape that broadcasts against x and is 1 along the axes, as (C,)."""
+    if p is None:
+        return np.full(math.prod([n for axis, n in enumerate(x.shape) if axis not in axes]), default, x.dtype)
+    return np.broadcast_to(p, [1 if axis in axes else n for axis, n in enumerate(x.shape)]).flatten()
+
+
+def _plan(x, weight, bias, axes, shape):
+    """(order, sizes, by channel, γ, β) or None."""
+    given = [p for p in (weight, bias) if p is not None]
+    if x.__class__ is not np.ndarray or x.dtype.char not in "fd" or any(p.dtype != x.dtype for p in given):
+        return None
+    if (found := _order(x, axes)) is None:
+        return None
+    order, sizes = found
+    weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
+    if not given or all(shape[axis] == 1 for axis in axes):
+        return order, sizes, True, _per_channel(weight, 1, x, axes), _per_channel(bias, 0, x, axes)
+    alike = all(n == (x.shape[axis] if axis in axes else 1) for axis, n in enumerate(shape))
+    inner = [axis for axis in order if axis in axes and x.shape[axis] > 1]
+    if not alike or sizes[0] > 1 or inner != sorted(inner):
+        return None
+    weight, bias = (np.full(sizes[2], d, x.dtype) if p is None else p.reshape(-1) for p, d in ((weight, 1), (bias, 0)))
+    return order, sizes, False, weight, bias
+
+
+def standardize(x, weight, bias, axes, eps, moments, shape):
+    """What ops.norm._standardize computes; or None."""
+    if _kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
+        return None
+    order, sizes, by_channel, weight, bias = plan
+    y, mean, var = np.empty_like(x), moments[0].reshape(-1), moments[1].reshape(-1)
+    if (before := _view(x, order, sizes)) is None:
+        return None
+    after, kernel = _view(y, order, sizes), _kernels.by_channel if by_channel else _kernels.by_element
+    threads.in_slices(
+        lambda part: kernel(before, after, weight, bias, mean, var, eps, part.start, part.stop), sizes[1], 3 * x.size
+    )
+    return y
+
+
+def standardize_slopes(g, x, weight, bias, axes, eps, moments, shape):
+    """What ops.norm._standardize_slopes computes; or None."""
+    if _kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
+        return None
+    order, sizes, by_channel, factor, _ = plan
+    slope, mean, var = np.empty_like(x), moments[0].reshape(-1), moments[1].reshape(-1)
+    g, x_view, to = _view(g, order, sizes), _view(x, order, sizes), _view(slope, order, sizes)
+    if g is None or x_view is None:
+        return None
+    if by_channel:
+        of_weight, of_bias = np.empty(sizes[1], x.dtype), np.empty(sizes[1], x.dtype)
+        threads.in_slices(
+            lambda part: _kernels.by_channel_slopes(
+                g, x_view, to, factor, of_weight, of_bias, mean, var, eps, part.start, part.stop
+            ),
+            sizes[1],
+            3 * x.size,
+        )
+        size = [1 if axis in axes else n for axis, n in enumerate(x.shape)]
+        shared = tuple([axis for axis, n in enumerate(shape) if n == 1])
+        of_weight, of_bias = (s.reshape(size).sum(axis=shared) for s in (of_weight, of_bias))
+    else:
+        blocks = -(-sizes[1] // ROWS)
+        of_weight, of_bias = (np.zeros((blocks, sizes[2]), x.dtype) for _ in range(2))
+        threads.in_slices(
+            lambda part: _kernels.by_element_slopes(
+                g, x_view, to, factor, of_weight, of_bias, mean, var, eps, ROWS, part.start, part.stop
+            ),
+            blocks,
+            3 * x.size,
+        )
+        of_weight, of_bias = of_weight.sum(axis=0), of_bias.sum(axis=0)
+    return slope, *[p if p is None else s.reshape(p.shape) for p, s in ((weight, of_weight), (bias, of_bias))]
