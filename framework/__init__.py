@@ -3,6 +3,12 @@
 Read in this order: tensor.py, autograd.py, ops/define.py, ops/elementwise.py, nn/module.py, optim/sgd.py.
 """
 
+import os
+
+# Between two products OpenBLAS's threads wait in a loop, for a tenth of a second unless told otherwise, on the cores that all else here needs.
+# 2¹⁶ cycles are some 20 µs. It is read when NumPy is loaded; who imports that first may set it before.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
+
 import importlib.util
 from math import e, inf, nan, pi
 
@@ -67,7 +73,7 @@ from .threads import get_num_threads, set_num_threads
 for _name in (backward, grad, Function, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly):
     setattr(autograd, _name.__name__, _name)
 autograd.functional = functional
-del backward, grad, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly, Function
+del backward, grad, gradcheck, gradgradcheck, detect_anomaly, set_detect_anomaly, Function, os
 
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64

@@ -29,7 +29,11 @@ def get_num_threads():
 
 
 def set_num_threads(num):
-    """Let large work on arrays run on this many threads; 1 at first. As torch.set_num_threads. RuntimeError unless it is positive."""
+    """Let large work on arrays run on this many threads; 1 at first. As torch.set_num_threads. RuntimeError unless it is positive.
+
+    They gain nothing beside threads of BLAS that wait in a loop: where NumPy is imported before framework, OPENBLAS_THREAD_TIMEOUT=16
+    has to be set in the environment.
+    """
     if num < 1:
         raise RuntimeError(f"set_num_threads: the number of threads must be positive, not {num}")
     if _Team.pool is not None:

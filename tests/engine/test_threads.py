@@ -1,8 +1,10 @@
 """Threads: the same bits whatever their number, errors that come back, processes that are forked."""
 
 import os
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import framework
 from framework import Tensor, nn, optim, threads
 from framework.nn import functional as F
 from framework.ops import conv, elementwise
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -198,3 +202,25 @@ def test_a_forked_process_has_threads_of_its_own(sharing):
     if not child:
         os._exit(0 if F.relu(x).sum().item() == 0 else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+WATCHED = """
+import os, sys
+
+class Watcher:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+
+sys.meta_path.insert(0, Watcher())
+"""
+
+
+@pytest.mark.parametrize("given", [None, "20"])
+@pytest.mark.parametrize("start", ["import framework", "import dlfs.levels"])
+def test_openblas_is_told_not_to_wait_in_a_loop_before_it_is_loaded(start, given):
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_THREAD_TIMEOUT"}
+    environment |= {"OPENBLAS_THREAD_TIMEOUT": given} if given else {}
+    code = WATCHED + start + "\nimport numpy"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == (given or "16"), done.stderr
