@@ -37,9 +37,7 @@ SPAN = 1 << 12  # columns that are copied together for a product
 LINE = 16  # elements that no column has: else BLAS reads a column at powers of two, which share few places in a cache
 PER_PASS = 32  # multiplications of a product that count as a pass over an element, to tell what is worth a thread
 WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
-SMALL = (
-    10**6
-)  # multiplications up to which OpenBLAS has a kernel that reads matrices where they lie, on processors with AVX-512
+SMALL = 10**6  # multiplications up to which OpenBLAS, with AVX-512, has a kernel that reads matrices where they lie
 PIECE = 64  # columns of a product that are worth a call
 ENOUGH = 16  # rows of a product that are worth writing out whole windows
 
@@ -215,14 +213,13 @@ def all_columns(x, geometry, rows):
     if whole:
         x = x.reshape((x.shape[0], 1, C, math.prod(geometry.out[1:]) * N))
     for block, parts in blocks(geometry, C, N, rows):
-        if whole:
-            yield from _columns_as_they_lie(x, geometry, block)
-            continue
-        lowered = lower(x, geometry, block)
-        met = columns_of_rows(lowered, geometry, block.stop - block.start) if single else None
+        lowered = None if whole else lower(x, geometry, block)
+        met = columns_of_rows(lowered, geometry, block.stop - block.start) if single and not whole else None
         for part in parts:
             first, end = part.start - block.start, part.stop - block.start
-            if single:
+            if whole:
+                yield from _columns_as_they_lie(x, geometry, part)
+            elif single:
                 yield part, met[first:end], slice(None)
             else:
                 yield part, columns(lowered[first * geometry.stride[0] :], geometry, end - first), slice(None)
@@ -373,9 +370,8 @@ def _conv_weight(g, x, *, geometry):
     g, x = contiguous(g), contiguous(x)
     K, single = C // G * math.prod(geometry.kernel), geometry.by_single_rows(g.shape[-1])
     rows = slice(0, geometry.out[0])
-    if (
-        single and rows.stop * K * O <= BLOCK
-    ):  # each row's product is kept, so that threads can share them and the sum has one order
+    if single and rows.stop * K * O <= BLOCK:
+        # Each row's product is kept: threads can share them, and the sum has one order.
         products = np.zeros((rows.stop, K, O), g.dtype, like=g)
 
         def compute(part):
