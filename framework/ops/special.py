@@ -57,4 +57,4 @@ def fast_erf(x):
         q += _Q[0]
         q *= x
         q += x
-    return np.tanh(q)
+    return np.tanh(q, out=q) if q.ndim else np.tanh(q)
