@@ -207,7 +207,7 @@ class TensorLevel:
     ) -> None:
         """Run the model faster by the library's own means, once its weights are loaded.
 
-        compile: as generated code, by torch.compile; on the engine, norms alone, by numba. bf16, fp16: products and convolutions in
+        compile: as generated code, by torch.compile; on the engine, see use_numba. bf16, fp16: products and convolutions in
         bfloat16 or float16, the weights stay as they are; for float16's sake the trainer scales the loss. channels_last: images and
         kernels lie in memory with the channels innermost, which convolutions like.
         """
@@ -219,9 +219,7 @@ class TensorLevel:
         if channels_last:
             for parameter in self.parameters().values():
                 parameter.data = self.laid_out(parameter.data)
-        if compile and not hasattr(self.library, "compile"):
-            self.library.use_numba()
-        elif compile:
+        if compile and hasattr(self.library, "compile"):  # the engine's loops are the process's, not a model's
             self.library._logging.set_logs(
                 dynamo=logging.ERROR
             )  # of where the checks of a batch leave the compiled code

@@ -43,7 +43,6 @@ from .backend import (
     uint8,
 )
 from .backend import bool_ as bool
-from .compiled import use_numba
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .ops.activation import *  # noqa: F403
@@ -83,7 +82,7 @@ __all__ = [
     "promote_types", "finfo", "iinfo", "bool", "uint8", "int8", "int16", "short", "int32", "int", "int64", "long", "float16", "half",
     "float32", "float", "float64", "double", "e", "inf", "nan", "pi",
     "no_grad", "enable_grad", "inference_mode", "is_grad_enabled", "set_grad_enabled", "save", "load",
-    "get_num_threads", "set_num_threads", "use_numba",
+    "get_num_threads", "set_num_threads",
     "autocast", "is_autocast_enabled", "get_autocast_dtype", "is_autocast_cache_enabled", "clear_autocast_cache",
 ]  # fmt: skip
 for _family in (

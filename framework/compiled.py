@@ -21,21 +21,26 @@ def use_numba(on=True):
     """Compute batch, layer and instance norms by compiled loops from now on, or no longer.
 
     The first call of each waits some seconds for the compiler; later processes find the result in numba's cache. The numbers are the same
-    up to rounding. ImportError, with what to install, where there is no numba.
+    up to rounding. ImportError, with what to install, where there is no numba; RuntimeError where it can write its cache nowhere.
     """
     global _kernels
-    _kernels = None
-    if on:
-        try:
-            from . import kernels
-        except ImportError as error:
-            raise ImportError(f'use_numba: needs numba: pip install "dlfs[numba]" ({error})') from None
-        _kernels = kernels
+    if not on:
+        _kernels = None
+        return
+    try:
+        from . import kernels
+    except ImportError as error:
+        install = 'pip install -c constraints.txt -e ".[numba]"'
+        raise ImportError(f"use_numba: needs numba: {install} ({error})") from None
+    except RuntimeError as error:  # numba's, where it can write neither beside kernels.py nor in the user's folder
+        raise RuntimeError(f"use_numba: set NUMBA_CACHE_DIR to a folder that can be written ({error})") from None
+    _kernels = kernels
 
 
 def _order(x, axes):
     """(axes of x from the outermost in memory to the innermost, (A, C, M)) for a mean over A and M in x seen as (A, C, M); None where it cannot be."""
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis] if x.shape[axis] > 1 else 1)
+    # Axes of one element come last: their stride means nothing.
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis] if x.shape[axis] > 1 else math.inf)
     large = [axis for axis in order if x.shape[axis] > 1]
     kept = [axis for axis in large if axis not in axes]
     at = large.index(kept[0]) if kept else 0
@@ -60,33 +65,34 @@ def _per_channel(p, default, x, axes):
 
 
 def _plan(x, weight, bias, axes, shape):
-    """(order, sizes, by channel, γ, β) or None."""
+    """(order, sizes, x as (A, C, M), by channel, γ, β) or None."""
     given = [p for p in (weight, bias) if p is not None]
-    if x.__class__ is not np.ndarray or x.dtype.char not in "fd" or any(p.dtype != x.dtype for p in given):
+    if x.__class__ is not np.ndarray or not x.size or not x.dtype.isnative or x.dtype.char not in "fd":
         return None
-    if (found := _order(x, axes)) is None:
+    if any(p.dtype != x.dtype for p in given) or (found := _order(x, axes)) is None:
         return None
     order, sizes = found
+    if (view := _view(x, order, sizes)) is None:
+        return None
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
     if not given or all(shape[axis] == 1 for axis in axes):
-        return order, sizes, True, _per_channel(weight, 1, x, axes), _per_channel(bias, 0, x, axes)
+        return order, sizes, view, True, _per_channel(weight, 1, x, axes), _per_channel(bias, 0, x, axes)
     alike = all(n == (x.shape[axis] if axis in axes else 1) for axis, n in enumerate(shape))
     inner = [axis for axis in order if axis in axes and x.shape[axis] > 1]
     if not alike or sizes[0] > 1 or inner != sorted(inner):
         return None
-    weight, bias = (np.full(sizes[2], d, x.dtype) if p is None else p.reshape(-1) for p, d in ((weight, 1), (bias, 0)))
-    return order, sizes, False, weight, bias
+    weight, bias = (np.full(sizes[2], d, x.dtype) if p is None else p.flatten() for p, d in ((weight, 1), (bias, 0)))
+    return order, sizes, view, False, weight, bias
 
 
 def standardize(x, weight, bias, axes, eps, moments, shape):
     """What ops.norm._standardize computes; or None."""
-    if _kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
+    kernels = _kernels
+    if kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
         return None
-    order, sizes, by_channel, weight, bias = plan
+    order, sizes, before, by_channel, weight, bias = plan
     y, mean, var = np.empty_like(x), moments[0].reshape(-1), moments[1].reshape(-1)
-    if (before := _view(x, order, sizes)) is None:
-        return None
-    after, kernel = _view(y, order, sizes), _kernels.by_channel if by_channel else _kernels.by_element
+    after, kernel, eps = _view(y, order, sizes), kernels.by_channel if by_channel else kernels.by_element, float(eps)
     threads.in_slices(
         lambda part: kernel(before, after, weight, bias, mean, var, eps, part.start, part.stop), sizes[1], 3 * x.size
     )
@@ -95,17 +101,18 @@ def standardize(x, weight, bias, axes, eps, moments, shape):
 
 def standardize_slopes(g, x, weight, bias, axes, eps, moments, shape):
     """What ops.norm._standardize_slopes computes; or None."""
-    if _kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
+    kernels = _kernels
+    if kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
         return None
-    order, sizes, by_channel, factor, _ = plan
-    slope, mean, var = np.empty_like(x), moments[0].reshape(-1), moments[1].reshape(-1)
-    g, x_view, to = _view(g, order, sizes), _view(x, order, sizes), _view(slope, order, sizes)
-    if g is None or x_view is None:
+    order, sizes, x_view, by_channel, factor, _ = plan
+    if g.dtype != x.dtype or (g := _view(g, order, sizes)) is None:
         return None
+    slope, mean, var, eps = np.empty_like(x), moments[0].reshape(-1), moments[1].reshape(-1), float(eps)
+    to = _view(slope, order, sizes)
     if by_channel:
         of_weight, of_bias = np.empty(sizes[1], x.dtype), np.empty(sizes[1], x.dtype)
         threads.in_slices(
-            lambda part: _kernels.by_channel_slopes(
+            lambda part: kernels.by_channel_slopes(
                 g, x_view, to, factor, of_weight, of_bias, mean, var, eps, part.start, part.stop
             ),
             sizes[1],
@@ -118,7 +125,7 @@ def standardize_slopes(g, x, weight, bias, axes, eps, moments, shape):
         blocks = -(-sizes[1] // ROWS)
         of_weight, of_bias = (np.zeros((blocks, sizes[2]), x.dtype) for _ in range(2))
         threads.in_slices(
-            lambda part: _kernels.by_element_slopes(
+            lambda part: kernels.by_element_slopes(
                 g, x_view, to, factor, of_weight, of_bias, mean, var, eps, ROWS, part.start, part.stop
             ),
             blocks,

@@ -93,6 +93,6 @@ def by_element_slopes(g, x, slope, weight, slope_weight, slope_bias, mean, var, 
                 sum_hx += h * x_hat
                 slope_weight[b, m] += g[0, c, m] * x_hat
                 slope_bias[b, m] += g[0, c, m]
-            mean_h, mean_hx = sum_h / M, sum_hx / M
+            mean_h, mean_hx = x.dtype.type(sum_h / M), x.dtype.type(sum_hx / M)
             for m in range(M):
                 slope[0, c, m] = (g[0, c, m] * weight[m] - mean_h - (x[0, c, m] - mu) * r * mean_hx) * r

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 import framework
 from dlfs.cli import main
 from dlfs.studies import ROOT
-from framework import compiled, use_numba
+from framework import compiled
+from framework.compiled import use_numba
 from framework.trainer import CHECKPOINT
 
 
@@ -101,7 +102,7 @@ def test_what_only_torch_has_is_refused_elsewhere(capsys, tmp_path, model, word)
 
 
 def test_the_engine_compiles_its_norms(capsys, tmp_path):
-    pytest.importorskip("numba", reason='needs numba: pip install "dlfs[numba]"')
+    pytest.importorskip("numba", reason='needs numba: pip install -c constraints.txt -e ".[numba]"')
     found = {}
     try:
         for words in ("", "--compile"):
@@ -120,7 +121,7 @@ def test_without_numba_the_engine_says_what_to_install(capsys, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "framework.kernels", None)
     monkeypatch.delattr(framework, "kernels", raising=False)
     code, _, error = run(capsys, "train", "05", "--level", "engine", "--compile", "--save-dir", str(tmp_path / "run"))
-    assert code == 2 and 'use_numba: needs numba: pip install "dlfs[numba]"' in error
+    assert code == 2 and 'use_numba: needs numba: pip install -c constraints.txt -e ".[numba]"' in error
     assert not (tmp_path / "run").exists()
 
 

@@ -70,7 +70,7 @@ class CompiledEngine(Engine):
         import framework
 
         super().use_threads(count)
-        framework.use_numba()
+        framework.compiled.use_numba()
 
 
 class PyTorch(Modules):

@@ -22,6 +22,7 @@ NEEDS = {  # an extra of pyproject.toml: what does not run without it
     "": "nothing runs",
     "torch": "levels 2 and 3: dlfs compare, and dlfs train without --level by-hand or engine",
     "models": "level 4 and the production twins: dlfs read, dlfs convert",
+    "numba": "framework.compiled.use_numba(), dlfs train --level engine --compile",
     "tensorboard": "dlfs train --tensorboard",
     "test": "pytest, and with it dlfs exercise check",
     "dev": "make lint",

@@ -21,8 +21,9 @@ from dlfs.levels import TITLES, Level, State, build_level, import_torch, initial
 from dlfs.results import CURVES, RUN, Run, data_of, read_run, trained_weights
 from dlfs.studies import Study, find_written_study
 from dlfs.terminal import table
-from framework import distributed, use_numba
+from framework import distributed
 from framework.callbacks import Callback, Progress, TensorBoard, figure
+from framework.compiled import use_numba
 from framework.trainer import checkpoint_interval
 from utils.data_loaders import Dataset, Split, load
 from utils.errors import DLFSError, UsageError
@@ -206,15 +207,10 @@ def new_run(
             f"by-hand has no --fp16: give --level {', --level '.join(sorted(set(study.levels) - {'by-hand'}))}"
         )
     faster = [name for name in FASTER if given.get(name) and name != "fp16"]
-    if others := set(levels) - {"lowlevel", "paper"} - ({"engine"} if faster == ["compile"] else set()):
-        if faster:
-            asked = ", ".join(option(name) for name in faster)
-            raise UsageError(f"{min(others)} has no {asked}: give --level paper or --level lowlevel besides")
-    if compile and "engine" in levels:
-        try:
-            use_numba()
-        except ImportError as error:
-            raise UsageError(f"--compile: {error}") from None
+    for name in sorted(set(levels) - {"lowlevel", "paper"}):
+        lacks = [option(other) for other in faster if (name, other) != ("engine", "compile")]
+        if lacks:
+            raise UsageError(f"{name} has no {', '.join(lacks)}: give --level paper or --level lowlevel besides")
     data, recipe = study.recipe(data)
     if augment and "augment" not in recipe:
         having = ", ".join(name for name, other in study.fact("RECIPES").items() if "augment" in other) or "none"
@@ -248,15 +244,16 @@ def new_run(
         "from": str(from_) if from_ else None,
         "seed": seed,
         "device": device,
-        "versions": versions(levels),
+        "versions": versions(levels, compile),
         "machine": machine("cpu" if levels == ["by-hand"] else device),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
 
-def versions(levels: list[str]) -> dict[str, str]:
+def versions(levels: list[str], compile: bool) -> dict[str, str]:
     """What computed the numbers."""
     used = ["numpy"] + (["torch"] if {"lowlevel", "paper"} & set(levels) else [])
+    used += ["numba"] if compile and "engine" in levels else []
     found = {"Python": platform.python_version()}
     for name in used:
         try:
@@ -292,6 +289,10 @@ def gpu_name(device: str) -> str:
 def execute(study: Study, run: Run, folder: Path, world: distributed.World) -> None:
     """Train every level of the run, draw the curves, and say what came out; of several processes the first draws and says."""
     console = Console(quiet=not world.is_first)
+    try:
+        use_numba(bool(run.get("compile")) and "engine" in run["levels"])
+    except (ImportError, RuntimeError) as error:
+        raise UsageError(f"--compile: {error}") from None
     data_name, recipe = study.recipe(run["data"])
     config = recipe["config"]
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):

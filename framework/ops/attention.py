@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from .. import threads
+from ..backend import array_module
 from ..precision import listed
 from ..tensor import Tensor
 from .activation import is_small, sum_along
@@ -16,53 +18,102 @@ from .shape import cat
 # --- one head, or many side by side -----------------------------------------------------------------------------------
 
 
-def _weights(scores, keep):
-    """exp(scores − m) where keep, 0 elsewhere, on arrays: attention's weights before they are divided by their sum.
+BLOCK = 1 << 16  # scores that are worked on together: 256 KB in float32, which stay in a core's cache
+PASSES = 16  # over the scores, as which exp and the products count, to tell what is worth a thread
+
+
+def _for_parts(function, p, *arrays):
+    """function(take) for parts of the batch, p's first axis, on several threads: take(x) is the part's share of an array.
+
+    The parts are the same whatever the number of threads. One is all, where an array broadcasts along the batch or is not NumPy's.
+    """
+    per_example = math.prod(p.shape[1:])
+    step = max(1, BLOCK // max(1, per_example))
+    if (
+        p.ndim < 3
+        or len(p) <= step
+        or p.__class__ is not np.ndarray
+        or any(x.shape[:-2] != p.shape[:-2] for x in arrays)
+    ):
+        return function(lambda x: x)
+
+    def take(first):
+        return lambda x: x[first : first + step] if x is not None and x.ndim == p.ndim and len(x) == len(p) else x
+
+    firsts = range(0, len(p), step)
+    threads.products_in_slices(
+        lambda chosen: [function(take(first)) for first in firsts[chosen]], len(firsts), PASSES * p.size
+    )
+
+
+def _to_weights(scores, keep):
+    """scores become exp(scores − m) where keep, 0 elsewhere, on arrays: attention's weights before they are divided by their sum.
 
     As in softmax the shift m is free: none where all scores are small, else the row's maximum, which is slow to find.
     """
     if is_small(scores):
-        p = np.exp(scores)
+        np.exp(scores, out=scores)
         if keep is not None:
-            p *= keep
-        return p
+            scores *= keep
+        return
     if keep is not None:
-        scores = np.where(keep, scores, -np.inf).astype(scores.dtype, copy=False)
+        scores[...] = np.where(keep, scores, -np.inf)
     m = scores.max(axis=-1, keepdims=True)
-    return np.exp(scores - np.where(np.isinf(m), 0, m).astype(m.dtype))
+    scores -= np.where(np.isinf(m), 0, m).astype(m.dtype)
+    np.exp(scores, out=scores)
 
 
 def _attention_forward(q, k, v, bias, keep, *, scale, dropped):
     """Y = P V / Σ P with P = exp(scale · Q Kᵀ + bias); saved are P and the rows' sums."""
-    scores = q * scale @ k.mT  # (…, T, S)
-    if bias is not None:
-        scores = scores + bias
-    p = _weights(scores, keep)
-    total = sum_along(p, -1)  # (…, T, 1)
-    total += total == 0  # a row that may look nowhere gives 0
-    values = (p if dropped is None else p * dropped) @ v  # (…, T, E)
-    y = np.empty_like(q, shape=values.shape)  # in q's order in memory, so that joining the heads again copies nothing
-    return np.divide(values, total, out=y), (p, total)
+    masks = [x.shape[:-2] for x in (bias, keep) if x is not None]
+    leading = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], *masks)
+    p = np.empty((*leading, q.shape[-2], k.shape[-2]), q.dtype, like=q)
+    total = np.empty((*p.shape[:-1], 1), q.dtype, like=q)
+    # In q's order in memory, so that joining the heads again copies nothing.
+    y = np.empty_like(q, shape=(*np.broadcast_shapes(leading, v.shape[:-2]), q.shape[-2], v.shape[-1]))
+
+    def attend(take):
+        part, sums = take(p), take(total)
+        array_module(q).matmul(take(q) * scale, take(k).mT, out=part)  # (…, T, S)
+        if bias is not None:
+            part += take(bias)
+        _to_weights(part, take(keep))
+        sums[...] = sum_along(part, -1)  # (…, T, 1)
+        sums += sums == 0  # a row that may look nowhere gives 0
+        values = (part if dropped is None else part * take(dropped)) @ take(v)  # (…, T, E)
+        np.divide(values, sums, out=take(y))
+
+    _for_parts(attend, p, q, k, v, y)
+    return y, (p, total)
 
 
 def _attention_slopes(g, saved, q, k, v, bias, keep, y, scale, dropped, needs):
     """With G = g / Σ P: ∂V = Pᵀ G, and ∂(scores) = P ∘ (G Vᵀ − rowsum(G ∘ Y)), from which Q, K and the bias get theirs."""
     p, total = saved
-    g = g / total
-    dv = (p if dropped is None else p * dropped).mT @ g if needs[2] else None
-    ds = g @ v.mT
-    if dropped is not None:
-        ds *= dropped
-    ds -= sum_along(g * y, -1)
-    ds *= p
-    dq = dk = None
-    if needs[0]:
-        dq = ds @ k
-        dq *= scale
-    if needs[1]:
-        dk = ds.mT @ q
-        dk *= scale
-    return dq, dk, dv, ds if needs[3] else None, None
+    dq, dk, dv, ds = (
+        np.empty((*y.shape[:-2], *x.shape[-2:]), y.dtype, like=y) if needed else None
+        for x, needed in zip((q, k, v, p), needs)
+    )
+    matmul = array_module(y).matmul
+
+    def slopes(take):
+        part, G = take(p), take(g) / take(total)
+        if dv is not None:
+            matmul((part if dropped is None else part * take(dropped)).mT, G, out=take(dv))
+        S = matmul(G, take(v).mT, out=take(ds))
+        if dropped is not None:
+            S *= take(dropped)
+        S -= sum_along(G * take(y), -1)
+        S *= part
+        if dq is not None:
+            matmul(S, take(k), out=take(dq))
+            np.multiply(take(dq), scale, out=take(dq))
+        if dk is not None:
+            matmul(S.mT, take(q), out=take(dk))
+            np.multiply(take(dk), scale, out=take(dk))
+
+    _for_parts(slopes, p, q, k, v, y, g)
+    return dq, dk, dv, ds, None
 
 
 def _attention_plainly(q, k, v, bias, keep, *, scale, dropped):

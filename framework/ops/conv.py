@@ -38,8 +38,8 @@ LINE = 16  # elements that no column has: else BLAS reads a column at powers of 
 PER_PASS = 32  # multiplications of a product that count as a pass over an element, to tell what is worth a thread
 WIDE = 1 << 7  # columns of a single row that are a product worth its call, without copying
 SMALL = 10**6  # multiplications up to which OpenBLAS, with AVX-512, has a kernel that reads matrices where they lie
-PIECE = 64  # columns of a product that are worth a call
-ENOUGH = 16  # rows of a product that are worth writing out whole windows
+PIECE = 64  # columns that a piece of a product has at least
+ENOUGH = 16  # channels of the input from which its gradient is a convolution of its own, where that is a small product
 
 
 class Geometry(NamedTuple):
@@ -68,7 +68,7 @@ class Geometry(NamedTuple):
         return self.size == self.out and math.prod(self.kernel) == 1 and not any(map(any, self.padding))
 
     @property
-    def reversed(self):
+    def turned(self):
         """With stride 1, the convolution of y, with the kernel turned around, that is conv_input; None where there is none."""
         padding = []
         for n, k, out, s, (before, _), d in zip(*self[:6]):
@@ -181,7 +181,8 @@ def columns_of_rows(lowered, geometry, count):
     """The windows of each of the first `count` rows of output, (count, kernel · C, out' · N): in NumPy a view, in which rows overlap."""
     _, taps, C, M = lowered.shape
     kernel, s = geometry.kernel[0], geometry.stride[0]
-    shape, (row, *_, tap, item) = (count, kernel * taps * C, M), lowered.strides
+    shape, (row, *_, item) = (count, kernel * taps * C, M), lowered.strides
+    tap = row // (taps * C)  # not the channels' own stride, which means nothing where there is one of them
     if count == 1:
         return lowered[:kernel].reshape(shape)
     if lowered.__class__ is np.ndarray:
@@ -214,15 +215,19 @@ def all_columns(x, geometry, rows):
         x = x.reshape((x.shape[0], 1, C, math.prod(geometry.out[1:]) * N))
     for block, parts in blocks(geometry, C, N, rows):
         lowered = None if whole else lower(x, geometry, block)
-        met = columns_of_rows(lowered, geometry, block.stop - block.start) if single and not whole else None
+        are_views = single and not whole and x.__class__ is np.ndarray
+        met = columns_of_rows(lowered, geometry, block.stop - block.start) if are_views else None
         for part in parts:
             first, end = part.start - block.start, part.stop - block.start
             if whole:
                 yield from _columns_as_they_lie(x, geometry, part)
-            elif single:
+            elif are_views:
                 yield part, met[first:end], slice(None)
             else:
-                yield part, columns(lowered[first * geometry.stride[0] :], geometry, end - first), slice(None)
+                copied = (columns_of_rows if single else columns)(
+                    lowered[first * geometry.stride[0] :], geometry, end - first
+                )
+                yield part, copied, slice(None)
 
 
 def _columns_as_they_lie(x, geometry, rows):
@@ -257,24 +262,25 @@ def from_groups(product, count):
     return product.reshape((G * O, count, M // count)).transpose((1, 0, 2))
 
 
-def is_small(rows, inner, columns):
-    return rows * inner * columns <= SMALL
+def is_small(O, K, M):
+    """Whether (O, K) @ (K, M) is a product that BLAS computes without copying its factors first."""
+    return O * K * M <= SMALL
 
 
-def multiply(w, columns, out):
-    """out (…, O, M) = w (O, K) @ columns (…, K, M), in pieces that are small where M can be halved down to them.
+def multiply(w, met, out):
+    """out (…, O, M) = w (O, K) @ met (…, K, M), in pieces that are small where M can be halved down to them.
 
     Of larger products BLAS copies both factors first, a block at a time, which few rows do not pay back.
     """
-    (O, K), M = w.shape[-2:], columns.shape[-1]
+    (O, K), M = w.shape[-2:], met.shape[-1]
     n = M
     while not is_small(O, K, n) and n % (2 * PIECE) == 0:
         n //= 2
-    if n == M or not is_small(O, K, n) or columns.__class__ is not np.ndarray:
-        array_module(out).matmul(w, columns, out=out)
+    if n == M or not is_small(O, K, n) or met.__class__ is not np.ndarray:
+        array_module(out).matmul(w, met, out=out)
         return
-    columns, pieces = (x.reshape((*x.shape[:-1], M // n, n)).swapaxes(-2, -3) for x in (columns, out))  # views
-    np.matmul(w[..., None, :, :], columns, out=pieces)
+    met, pieces = (x.reshape((*x.shape[:-1], M // n, n)).swapaxes(-2, -3) for x in (met, out))  # views
+    np.matmul(w[..., None, :, :], met, out=pieces)
 
 
 def for_rows(function, geometry, batch, multiplications):
@@ -334,9 +340,9 @@ def _phases(geometry):
 def _conv_input(g, w, *, geometry):
     """g (N, O, *out), w (O, C/G, *kernel) → (N, C, *size): a convolution by rows, added up over the other dimensions of the kernel."""
     G, (O, Cg, *kernel), N = geometry.groups, w.shape, g.shape[0]
-    if Cg >= ENOUGH and is_small(Cg, O // G * math.prod(kernel), PIECE) and (reversed := geometry.reversed):
+    if Cg >= ENOUGH and is_small(Cg, O // G * math.prod(kernel), PIECE) and (turned := geometry.turned):
         w = np.flip(w, axis=tuple(range(2, w.ndim))).reshape((G, O // G, Cg, *kernel)).swapaxes(1, 2)
-        return _conv(g, w.reshape((G * Cg, O // G, *kernel)), None, geometry=reversed)
+        return _conv(g, w.reshape((G * Cg, O // G, *kernel)), None, geometry=turned)
     C, T, M = Cg * G, math.prod(kernel[1:]), math.prod(geometry.out[1:]) * N
     g, w = contiguous(g), w.reshape((G, O // G, Cg, kernel[0], T))
     x = np.zeros((geometry.size[0], C, *geometry.size[1:], N), g.dtype, like=g)
@@ -369,10 +375,10 @@ def _conv_weight(g, x, *, geometry):
     G, O, C = geometry.groups, g.shape[1], x.shape[1]
     g, x = contiguous(g), contiguous(x)
     K, single = C // G * math.prod(geometry.kernel), geometry.by_single_rows(g.shape[-1])
-    rows = slice(0, geometry.out[0])
-    if single and rows.stop * K * O <= BLOCK:
+    all_rows = slice(0, geometry.out[0])
+    if single and all_rows.stop * K * O <= BLOCK:
         # Each row's product is kept: threads can share them, and the sum has one order.
-        products = np.zeros((rows.stop, K, O), g.dtype, like=g)
+        products = np.zeros((all_rows.stop, K, O), g.dtype, like=g)
 
         def compute(part):
             for rows, met, which in all_columns(x, geometry, part):
@@ -382,8 +388,8 @@ def _conv_weight(g, x, *, geometry):
         w = products.sum(axis=0, keepdims=True)
     else:
         w = np.zeros((G, K, O // G), g.dtype, like=g)
-        for part, met, which in all_columns(x, geometry, rows):
-            product = met @ matrices(g, part, geometry).mT
+        for rows, met, which in all_columns(x, geometry, all_rows):
+            product = met @ matrices(g, rows, geometry).mT
             w[:, which] += product.sum(axis=0, keepdims=True) if single else product
     w = w.mT.reshape((O, *geometry.kernel, C // G))
     return packed(w.transpose((0, w.ndim - 1, *range(1, w.ndim - 1))), 1)

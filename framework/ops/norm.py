@@ -128,10 +128,10 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
         array_module(x).subtract(part(x), part(moments[0]), out=z)
         h = gp if constant or w is None else gp * w
         same = h is gp and shared == tuple(axes)  # as in batch norm: γ and β are given the sums that x needs
-        to_x_hat = scale
+        # z is x̂ if γ's sums need it; else x − mean, which only sums of x̂ are taken of.
+        to_x_hat = scale if same else 1
         if not same:
             z *= scale
-            to_x_hat = 1
         sum_h, sum_hx = _total(axes, h), _total(axes, h, z) * to_x_hat
         if needs[1]:
             part(slope_weight)[...] += sum_hx if same else _total(shared, gp, z)

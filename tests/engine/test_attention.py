@@ -7,8 +7,9 @@ import pytest
 
 import framework
 import framework.nn.functional as F
-from framework import Tensor
+from framework import Tensor, threads
 from framework.gradcheck import gradcheck, gradgradcheck
+from framework.ops import attention
 from framework.tensor import grad
 
 
@@ -60,6 +61,41 @@ def test_fused_is_the_plain_formula(scale, mask):
         found = grad(fused, (q, k, v), g, create_graph=create_graph, retain_graph=True)
         for a, b in zip(found, grad(plain, (q, k, v), g, retain_graph=True)):
             np.testing.assert_allclose(a.array, b.array, rtol=1e-9, atol=1e-10 * max(1, abs(b.array).max()))
+
+
+MASKS = {
+    "none": None, "shared": np.arange(35).reshape(5, 7) % 3 > 0, "for each example": np.arange(6 * 35).reshape(6, 1, 5, 7) % 4 > 0,
+    "for each head": np.arange(70).reshape(2, 5, 7) % 4 > 0, "added": np.linspace(-2, 2, 6 * 35).reshape(6, 1, 5, 7),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("batch", [(6, 6, 6), (6, 1, 6), (1, 6, 6), (6, 6, 1)])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_parts_of_a_batch_are_the_whole_and_threads_change_no_bit(monkeypatch, batch, mask, dropout):
+    monkeypatch.setattr(threads, "SHARE", 16)
+    monkeypatch.setattr(threads._Team, "count", 1)  # and set back afterwards
+    parts = []
+    watched = threads.products_in_slices
+    monkeypatch.setattr(threads, "products_in_slices", lambda f, n, work: parts.append(n) or watched(f, n, work))
+
+    def found(block, count):
+        monkeypatch.setattr(attention, "BLOCK", block)
+        framework.set_num_threads(count)
+        framework.manual_seed(0)
+        xs = inputs(*[(n, 2, *size) for n, size in zip(batch, ((5, 4), (7, 4), (7, 3)), strict=True)], scale=3)
+        given = None if MASKS[mask] is None else Tensor(MASKS[mask], MASKS[mask].dtype != bool)
+        y = F.scaled_dot_product_attention(*xs, given, dropout_p=dropout)
+        xs += [given] if given is not None and given.requires_grad else []
+        return [y.array, *(slope.array for slope in grad(y, xs, Tensor(np.cos(np.arange(y.numel())).reshape(y.shape))))]
+
+    whole = found(10**9, 1)
+    assert not parts
+    alone = found(150, 1)
+    for a, b, c in zip(whole, alone, found(150, 3), strict=True):
+        np.testing.assert_allclose(b, a, 1e-12, 1e-13)
+        np.testing.assert_array_equal(c, b)
+    assert parts == ([3] * 4 if batch == (6, 6, 6) else [])
 
 
 def test_a_row_that_may_look_nowhere_gives_nothing_and_takes_nothing():

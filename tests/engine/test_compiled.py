@@ -12,7 +12,7 @@ from framework.nn import functional as F
 from framework.ops import norm
 
 kernels = pytest.importorskip(
-    "framework.kernels", reason='needs numba: pip install "dlfs[numba]"', exc_type=ImportError
+    "framework.kernels", reason='needs numba: pip install -c constraints.txt -e ".[numba]"', exc_type=ImportError
 )
 KERNELS = ("by_channel", "by_channel_slopes", "by_element", "by_element_slopes")
 
@@ -31,9 +31,9 @@ def called(monkeypatch):
 
     for name in KERNELS:
         monkeypatch.setattr(kernels, name, watched(name, getattr(kernels, name)))
-    framework.use_numba()
+    framework.compiled.use_numba()
     yield names
-    framework.use_numba(False)
+    framework.compiled.use_numba(False)
 
 
 def numbers(*shape, seed=0, dtype="float64"):
@@ -136,7 +136,7 @@ def test_the_running_averages_and_the_second_derivative_are_those_of_numpy(calle
         return [mean.array, var.array, *(g.array for g in framework.autograd.grad((slope**2).sum(), (x, w)))]
 
     ours = found()
-    framework.use_numba(False)
+    framework.compiled.use_numba(False)
     for a, b in zip(ours, found(), strict=True):
         np.testing.assert_allclose(a, b, 1e-10, 1e-12)
 
@@ -165,6 +165,21 @@ def test_a_mean_far_from_zero_costs_no_digits_of_the_variance(called, shape, axe
     assert called and np.abs(y - exact).max() < 2e-4  # the mean itself is rounded to 6e-5
 
 
+@pytest.mark.parametrize("kind, shape", [("batch", (0, 3, 20)), ("layer", (0, 20)), ("layer", (3, 0, 20))])
+def test_empty_arrays_give_empty_arrays(called, kind, shape):
+    x = Tensor(np.zeros(shape), True)
+    y = the_norm(kind, framework)(x, None, None)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == shape and not called
+
+
+def test_the_other_byte_order_is_left_to_numpy(called):
+    x = numbers(5, 3, 20, dtype="float64")
+    y = F.batch_norm(Tensor(x.astype(x.dtype.newbyteorder())), None, None, training=True).array
+    np.testing.assert_allclose(y, the_norm("batch", torch)(torch.from_numpy(x), None, None).numpy(), 1e-12, 1e-12)
+    assert not called
+
+
 def test_nan_stays_in_its_channel(called):
     x = numbers(5, 3, 4, 5)
     x[0, 1, 0, 0] = np.nan
@@ -175,6 +190,6 @@ def test_nan_stays_in_its_channel(called):
 def test_without_numba_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "framework.kernels", None)
     monkeypatch.delattr(framework, "kernels", raising=False)
-    with pytest.raises(ImportError, match=r'use_numba: needs numba: pip install "dlfs\[numba\]"'):
-        framework.use_numba()
+    with pytest.raises(ImportError, match=r'use_numba: needs numba: pip install -c constraints.txt -e ".\[numba\]"'):
+        framework.compiled.use_numba()
     assert compiled._kernels is None

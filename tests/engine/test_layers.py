@@ -68,6 +68,25 @@ def test_a_convolution_in_blocks_is_the_one_in_one_piece(
     close(gradients(convolved, x, w, b), whole)
 
 
+@pytest.mark.parametrize(
+    "x, w, options",
+    [
+        ((128, 3, 7, 5), (1, 3, 3, 5), dict(padding=(1, 0))),
+        ((128, 3, 7, 1), (1, 3, 3, 1), dict(padding=(1, 0))),
+        ((128, 17, 7, 7), (1, 17, 3, 4), dict(stride=(1, 3), padding=(1, 0), dilation=(1, 2))),
+    ],
+)
+def test_one_channel_of_outputs_that_are_one_wide(x, w, options):
+    """An axis of one element has any stride: what comes out of an elementwise op has another there than its neighbours say."""
+    torch = pytest.importorskip("torch")
+    x, w = numbers(*x), numbers(*w, seed=1)
+    ours, theirs = Tensor(x, True), torch.from_numpy(x).requires_grad_()
+    y, z = F.conv2d(ours, Tensor(w), **options), torch.nn.functional.conv2d(theirs, torch.from_numpy(w), **options)
+    (y * y).sum().backward()
+    (z * z).sum().backward()
+    close([y.array, ours.grad.array], [z.detach().numpy(), theirs.grad.numpy()])
+
+
 def test_a_convolution_is_its_definition():
     x, w = numbers(2, 3, 5, 6), numbers(4, 3, 2, 3)
     expected = np.zeros((2, 4, 2, 4))
