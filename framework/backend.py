@@ -153,6 +153,11 @@ def cuda_is_available():
         return False
 
 
+def memory_order(x):
+    """The axes of an array from the outermost in memory to the innermost; first those of one element, whose stride means nothing."""
+    return sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]) if x.shape[axis] > 1 else -np.inf)
+
+
 def array_module(array):
     """The module whose functions run on this array: numpy, or the one that its type comes from (cupy)."""
     if isinstance(array, np.ndarray):

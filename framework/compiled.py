@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from . import threads
+from .backend import memory_order
 
 LEAST = 16  # elements side by side from which a loop over them is fast
 ROWS = 64  # of a layer norm whose slopes of γ and β are added up in one piece, whatever the number of threads
@@ -38,9 +39,8 @@ def use_numba(on=True):
 
 
 def _order(x, axes):
-    """(axes of x from the outermost in memory to the innermost, (A, C, M)) for a mean over A and M in x seen as (A, C, M); None where it cannot be."""
-    # Axes of one element come last: their stride means nothing.
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis] if x.shape[axis] > 1 else math.inf)
+    """(memory_order(x), (A, C, M)) for a mean over A and M in x seen as (A, C, M); None where it cannot be."""
+    order = memory_order(x)
     large = [axis for axis in order if x.shape[axis] > 1]
     kept = [axis for axis in large if axis not in axes]
     at = large.index(kept[0]) if kept else 0
@@ -64,8 +64,8 @@ def _per_channel(p, default, x, axes):
     return np.broadcast_to(p, [1 if axis in axes else n for axis, n in enumerate(x.shape)]).flatten()
 
 
-def _plan(x, weight, bias, axes, shape):
-    """(order, sizes, x as (A, C, M), by channel, γ, β) or None."""
+def _plan(x, weight, bias, axes, shape, constant):
+    """(order, sizes, x as (A, C, M), by channel, γ, β) or None. constant: whether γ and β are the same all along the axes."""
     given = [p for p in (weight, bias) if p is not None]
     if x.__class__ is not np.ndarray or not x.size or not x.dtype.isnative or x.dtype.char not in "fd":
         return None
@@ -75,7 +75,7 @@ def _plan(x, weight, bias, axes, shape):
     if (view := _view(x, order, sizes)) is None:
         return None
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
-    if not given or all(shape[axis] == 1 for axis in axes):
+    if constant or not given:
         return order, sizes, view, True, _per_channel(weight, 1, x, axes), _per_channel(bias, 0, x, axes)
     alike = all(n == (x.shape[axis] if axis in axes else 1) for axis, n in enumerate(shape))
     inner = [axis for axis in order if axis in axes and x.shape[axis] > 1]
@@ -85,10 +85,10 @@ def _plan(x, weight, bias, axes, shape):
     return order, sizes, view, False, weight, bias
 
 
-def standardize(x, weight, bias, axes, eps, moments, shape):
+def standardize(x, weight, bias, axes, eps, moments, shape, constant):
     """What ops.norm._standardize computes; or None."""
     kernels = _kernels
-    if kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
+    if kernels is None or (plan := _plan(x, weight, bias, axes, shape, constant)) is None:
         return None
     order, sizes, before, by_channel, weight, bias = plan
     y, mean, var = np.empty_like(x), moments[0].reshape(-1), moments[1].reshape(-1)
@@ -99,10 +99,10 @@ def standardize(x, weight, bias, axes, eps, moments, shape):
     return y
 
 
-def standardize_slopes(g, x, weight, bias, axes, eps, moments, shape):
+def standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, constant):
     """What ops.norm._standardize_slopes computes; or None."""
     kernels = _kernels
-    if kernels is None or (plan := _plan(x, weight, bias, axes, shape)) is None:
+    if kernels is None or (plan := _plan(x, weight, bias, axes, shape, constant)) is None:
         return None
     order, sizes, x_view, by_channel, factor, _ = plan
     if g.dtype != x.dtype or (g := _view(g, order, sizes)) is None:

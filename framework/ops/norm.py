@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from .. import compiled, threads
-from ..backend import array_module, finfo, float16, float32
+from ..backend import array_module, finfo, float16, float32, memory_order
 from ..precision import listed
 from .conv import BLOCK
 from .define import op
@@ -52,7 +52,7 @@ def _total(axes, *factors):
     The others are summed last, so that no sum has very many terms one after the other, which would cost float32 its last digits.
     """
     first = factors[0]
-    order = sorted(range(first.ndim), key=lambda axis: -abs(first.strides[axis]) if first.shape[axis] > 1 else -np.inf)
+    order = memory_order(first)
     inner = next((i for i in range(first.ndim, 0, -1) if order[i - 1] not in axes), 0)  # where they begin in this order
     if first.__class__ is not np.ndarray or first.itemsize < 4 or inner == first.ndim:
         return _total_by_einsum(axes, *factors)
@@ -86,9 +86,10 @@ def _is_constant(shape, axes):
 @np.errstate(all="ignore")  # the mean is NumPy's own, and would warn of an overflow
 def _standardize(x, weight, bias, *, axes, eps, moments, shape):
     """γ x̂ + β; weight γ and bias β, or None, broadcast once they have this shape. Fills in the moments: arrays for mean and variance."""
-    if (y := compiled.standardize(x, weight, bias, axes, eps, moments, shape)) is not None:
+    n, constant = _count(x, axes), _is_constant(shape, axes)
+    if (y := compiled.standardize(x, weight, bias, axes, eps, moments, shape, constant)) is not None:
         return y
-    y, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
+    y = np.empty_like(x)
     weight, bias = (None if p is None else p.reshape(shape) for p in (weight, bias))
 
     def standardize(part):
@@ -115,9 +116,10 @@ def _standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, needs):
 
     Where γ is constant along the axes it moves in front.
     """
-    if (slopes := compiled.standardize_slopes(g, x, weight, bias, axes, eps, moments, shape)) is not None:
+    n, constant = _count(x, axes), _is_constant(shape, axes)
+    if (slopes := compiled.standardize_slopes(g, x, weight, bias, axes, eps, moments, shape, constant)) is not None:
         return slopes
-    slope, n, constant = np.empty_like(x), _count(x, axes), _is_constant(shape, axes)
+    slope = np.empty_like(x)
     slope_weight, slope_bias = (np.zeros(shape, x.dtype, like=x) for _ in range(2))
     shared = tuple([axis for axis, size in enumerate(shape) if size == 1])  # the axes along which γ and β are the same
     factor = None if weight is None else weight.reshape(shape)
