@@ -107,14 +107,15 @@ def test_the_engine_compiles_its_norms(capsys, tmp_path):
     try:
         for words in ("", "--compile"):
             folder = tmp_path / f"run{words}"
-            given = ("train", "05", "--level", "engine", "--epochs", "1", "--save-dir", str(folder))
+            # so small a learning rate that the last digits, which differ, cannot grow from step to step
+            given = ("train", "05", "--level", "engine", "--epochs", "1", "--lr", "1e-5", "--save-dir", str(folder))
             code, _, error = run(capsys, *given, *words.split())
             assert code == 0, error
             found[words] = [row["train_loss"] for row in rows_of(folder, "engine") if "train_loss" in row]
         assert compiled._kernels is not None
     finally:
         use_numba(False)
-    assert found["--compile"] == pytest.approx(found[""], rel=1e-3) and found["--compile"] != found[""]
+    assert found["--compile"] == pytest.approx(found[""], rel=1e-6) and found["--compile"] != found[""]
 
 
 def test_without_numba_the_engine_says_what_to_install(capsys, tmp_path, monkeypatch):
