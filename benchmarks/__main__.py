@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from framework.graph import readable_bytes
+from utils.errors import DLFSError
 from utils.files import write_atomically
 from utils.visualization import save
 
@@ -36,6 +37,13 @@ PEER_FOLDER = click.option(
     "--side", "sides", multiple=True, type=click.Choice(list(PEERS)), help="One side beside PyTorch; repeatable."
 )
 @click.option("--threads", default=2, show_default=True, help="Threads of every side.")
+@click.option(
+    "--device",
+    type=click.Choice(("cpu", "cuda")),
+    default="cpu",
+    show_default=True,
+    help="cuda: the engine on CuPy's arrays beside PyTorch on the same GPU.",
+)
 @click.option("--quick", is_flag=True, help="Under three minutes: no side that compiles, fewer rounds.")
 @click.option(
     "--start-limit", default=60, show_default=True, help="Seconds in which a side must be compiled and ready."
@@ -51,7 +59,7 @@ PEER_FOLDER = click.option(
     "--write", is_flag=True, help="Measure nothing: make the tables and pictures of docs/02 anew from recorded runs."
 )
 @click.pass_context
-def main(context, names, sides, threads, quick, start_limit, resume, json_file, picture, record, folder, write):
+def main(context, names, sides, threads, device, quick, start_limit, resume, json_file, picture, record, folder, write):
     """Compare the engine with its peers: the same weights, the same batches, interleaved in random order.
 
     Without a command: every workload on every side that is installed, in under a quarter of an hour.
@@ -61,13 +69,19 @@ def main(context, names, sides, threads, quick, start_limit, resume, json_file, 
     if write:
         report.write_docs(RESULTS)
         return
-    json_file = RESULTS / "everything.json" if record else json_file
-    sides = tuple(sides) or tuple(side for side, peer in PEERS.items() if not (quick and peer.compiles))
+    try:
+        everything.check_device(device, sides)
+    except DLFSError as error:
+        raise click.ClickException(str(error)) from None
+    on_gpu = device != "cpu"
+    json_file = RESULTS / ("everything-gpu.json" if on_gpu else "everything.json") if record else json_file
+    usual = [side for side, peer in PEERS.items() if not (quick and peer.compiles) and not (on_gpu and not peer.on_gpu)]
+    sides = tuple(sides) or usual
     sides, missing = everything.available([side for side in PEERS if side in {*sides, everything.BASE}], folder)
     for side, how in missing.items():
         console.print(f"{PEERS[side].title} is not installed: {how}", highlight=False)
     results = {
-        "machine": protocol.machine(),
+        "machine": protocol.machine(device),
         "threads": threads,
         "versions": everything.versions(sides, folder),
         "workloads": {},
@@ -79,14 +93,15 @@ def main(context, names, sides, threads, quick, start_limit, resume, json_file, 
         if name in results["workloads"]:
             continue
         start = time.monotonic()
-        results["workloads"][name] = everything.measure(name, sides, threads, settings, folder)
+        results["workloads"][name] = everything.measure(name, sides, threads, settings, folder, device=device)
         if json_file:
             write_atomically(json_file, json.dumps(results, indent=1) + "\n")
         console.print(f"{report.TITLES[name]}: {time.monotonic() - start:.0f} s", style="dim")
     results["imports"] = {side: everything.import_seconds(side, folder) for side in sides if side != "by hand"}
     if json_file:
         write_atomically(json_file, json.dumps(results, indent=1) + "\n")
-    title = f"Training step, {threads} thread{'s' * (threads > 1)}: time as a ratio to PyTorch eager"
+    where = "GPU" if on_gpu else f"{threads} thread{'s' * (threads > 1)}"
+    title = f"Training step, {where}: time as a ratio to PyTorch eager"
     console.print(report.rich_table(title, *report.step_rows(results)))
     console.print(report.rich_table("The engine, as ratios to PyTorch eager", *report.engine_rows(results)))
     console.print(report.rich_table("Most bytes of tensors alive at once", *report.memory_rows(results)))

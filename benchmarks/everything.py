@@ -8,6 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from framework import backend
+from utils.errors import DLFSError
+
 from . import protocol
 from .peers import FOLDER, PEERS, python_of, version_of
 from .peers.worker import SLOW
@@ -27,7 +30,7 @@ class Settings:
         self.rest = 0.012
 
 
-def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
+def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS, device="cpu"):
     """{side: figures} of one workload; {"missing": why} for a side that does not take part.
 
     Every side starts from the same weights on the same batch. A side is timed only if its loss before the first update is
@@ -41,7 +44,7 @@ def measure(name, sides, threads, settings, folder=FOLDER, kinds=KINDS):
         for begun in [compiling, *([side] for side in sides if side not in compiling)]:
             started = time.monotonic()
             for side in begun:
-                processes[side] = Process(side, path, threads, folder)
+                processes[side] = Process(side, path, threads, folder, device)
                 stack.callback(processes[side].close)
             for side in begun:
                 try:
@@ -148,6 +151,24 @@ def import_seconds(side, folder=FOLDER, times=3):
         if done.returncode == 0:
             found.append(float(done.stdout.split()[-1]))
     return statistics.median(found) if found else None
+
+
+def check_device(device, sides):
+    """Refuse a device that is not there, and sides that were asked for and have no GPU version."""
+    if device == "cpu":
+        return
+    if lacking := [side for side in sides if not PEERS[side].on_gpu]:
+        raise DLFSError(
+            f"--device {device}: {', '.join(lacking)} runs on a CPU alone here; leave --side out, or --device"
+        )
+    try:
+        backend.cupy()
+        import torch
+
+        if not torch.cuda.is_available():
+            raise DLFSError(f"--device {device}: this PyTorch finds no GPU; install one that is built for CUDA")
+    except (RuntimeError, ImportError) as error:
+        raise DLFSError(str(error)) from None
 
 
 def available(sides, folder=FOLDER):

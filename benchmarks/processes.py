@@ -25,12 +25,12 @@ class Failed(Exception):
 class Process:
     """A side on one workload, started and perhaps not ready yet."""
 
-    def __init__(self, peer, path, threads, folder):
+    def __init__(self, peer, path, threads, folder, device="cpu"):
         self.peer, self.started = peer, time.monotonic()
         environment = protocol.environment(threads) | {"PYTHONUNBUFFERED": "1"}
         environment.pop("PYTHONPATH", None)
         self.errors = tempfile.TemporaryFile()
-        command = [str(python_of(peer, folder)), "-P", str(WORKER), peer, str(path), str(threads)]
+        command = [str(python_of(peer, folder)), "-P", str(WORKER), peer, str(path), str(threads), device]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment, text=True
         )

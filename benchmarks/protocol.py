@@ -86,8 +86,8 @@ def ratio_spread(ours, theirs):
     return ours.median / theirs.median, ratios[quarter], ratios[-1 - quarter]
 
 
-def machine():
-    """Processor, cores, Python and the versions of the libraries that are measured."""
+def machine(device="cpu"):
+    """Processor, cores, Python and the versions of the libraries that are measured; on a GPU, its name and CuPy's version, too."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = []
@@ -96,6 +96,11 @@ def machine():
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             versions.append(f"{package} missing")
+    if device != "cpu":
+        import cupy
+        import torch
+
+        versions = [torch.cuda.get_device_name(device), *versions, f"cupy {cupy.__version__}"]
     return f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"
 
 

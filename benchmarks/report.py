@@ -219,13 +219,16 @@ def write_page(parts, page=PAGE):
 def write_docs(folder, page=PAGE):
     """Make the page's tables and the pictures anew from the runs recorded in the folder."""
     parts = []
-    if (folder / "everything.json").exists():
-        results = json.loads((folder / "everything.json").read_text())
-        save(folder / "everything.png", lambda: picture(results))
+    for name in ("everything", "everything-gpu"):
+        if not (folder / f"{name}.json").exists():
+            continue
+        results = json.loads((folder / f"{name}.json").read_text())
+        save(folder / f"{name}.png", lambda results=results: picture(results))
+        parts += ["### On a GPU\n"] if name.endswith("gpu") else []
         parts += [
             f"*{about(results)}.* A training step as a ratio to PyTorch eager's; below 1 is faster.\n",
             markdown(*step_rows(results)),
-            f"![Every side's step as a ratio to PyTorch's]({link(folder / 'everything.png', page)})\n",
+            f"![Every side's step as a ratio to PyTorch's]({link(folder / f'{name}.png', page)})\n",
             "The engine alone, its forward, backward and step as ratios to PyTorch eager's, and the most bytes of tensors that a step keeps alive:\n",
             markdown(*engine_rows(results)),
             "The same bytes in MiB, of every side that counts them:\n",

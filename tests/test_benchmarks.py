@@ -12,16 +12,18 @@ from click.testing import CliRunner
 
 from benchmarks import accuracy, everything, processes, protocol, report
 from benchmarks.__main__ import main
-from benchmarks.peers import INSTALLABLE, PEERS, python_of
+from benchmarks.peers import INSTALLABLE, PEERS, at_home, python_of
 from benchmarks.peers.models import LOSSES
-from framework import drop_in
+from benchmarks.peers.worker import read_workload
+from framework import backend, drop_in
+from tests.engine import foreign
 from utils.errors import DLFSError
 
 SMALL = ("softmax", "vae", "chain")
 
 
-def first_losses(side, path):
-    process = processes.Process(side, path, threads=1, folder=everything.FOLDER)
+def first_losses(side, path, device="cpu"):
+    process = processes.Process(side, path, threads=1, folder=everything.FOLDER, device=device)
     try:
         return process.answer(600)["losses"]
     finally:
@@ -41,6 +43,43 @@ def test_sides_at_home_start_from_one_file_and_compute_the_same_losses(name, tmp
     for side in sides:
         np.testing.assert_allclose(first_losses(side, path), expected, rtol=1e-5)
     assert expected[0] == pytest.approx(expected[1], rel=1e-6) and expected[2] < expected[1]
+
+
+@pytest.mark.parametrize("name", everything.WORKLOADS)
+def test_the_engine_takes_a_workload_to_its_device(name, tmp_path, monkeypatch):
+    """On arrays that refuse NumPy's, as CuPy's do: nothing stays behind on the CPU."""
+    parameters, batch = read_workload(processes.write_workload(name, tmp_path / "workload.npz"), "engine")[1:]
+    expected = at_home.Engine(name, parameters, batch).step()
+    monkeypatch.setattr(backend, "cupy", lambda: foreign.library)
+    monkeypatch.setattr(at_home.Engine, "device", "cuda")
+    peer = at_home.Engine(name, parameters, batch)
+    assert peer.step() == pytest.approx(expected, rel=1e-5)
+    assert {str(p.device.type) for p in (*peer.model.parameters(), *peer.inputs)} == {"cuda"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("side", ["engine", "pytorch"])
+@pytest.mark.parametrize("name", everything.WORKLOADS)
+def test_a_side_computes_the_same_losses_on_the_gpu(name, side, tmp_path):
+    path = processes.write_workload(name, tmp_path / "workload.npz")
+    np.testing.assert_allclose(first_losses(side, path, "cuda"), first_losses(side, path), rtol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["mlp", "lenet", "gpt"])
+def test_both_count_the_bytes_of_a_step_on_the_gpu(name, tmp_path):
+    found = everything.measure(
+        name, ("engine", "pytorch"), 1, everything.Settings(quick=True), kinds=("step",), device="cuda"
+    )
+    ours, theirs = (found[side]["tensors"] for side in ("engine", "pytorch"))
+    assert theirs / 2 < ours < 2 * theirs
+
+
+@pytest.mark.parametrize("given, what", [(["--side", "jax"], "jax runs on a CPU alone"), ([], "CuPy|finds no GPU")])
+def test_a_gpu_that_is_not_there_is_a_line(given, what, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    result = CliRunner().invoke(main, ["--device", "cuda", *given])
+    assert result.exit_code == 1 and re.search(what, result.output) and result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("side", INSTALLABLE)
@@ -136,7 +175,8 @@ def test_the_table_has_a_ratio_or_a_word_for_every_side_and_the_geometric_mean()
 
 
 def test_the_page_is_written_between_its_marks_from_recorded_runs(tmp_path):
-    (tmp_path / "everything.json").write_text(json.dumps(RECORDED))
+    for name in ("everything", "everything-gpu"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(RECORDED))
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
     report.write_docs(tmp_path, page)
@@ -144,6 +184,7 @@ def test_the_page_is_written_between_its_marks_from_recorded_runs(tmp_path):
     assert text.startswith("before\n<!-- benchmarks -->\n") and text.endswith("<!-- /benchmarks -->\nafter\n")
     assert "| MLP | 2.00 | 0.50 | 4.00 |" in text and "old" not in text
     assert "](everything.png)" in text and (tmp_path / "everything.png").stat().st_size > 1000
+    assert "](everything-gpu.png)" in text.split("### On a GPU")[1]
     report.write_docs(tmp_path, page)
     assert page.read_text() == text
     page.write_text("no marks")

@@ -21,14 +21,15 @@ class Peer:
     installs: tuple[tuple[str, ...], ...] = ()  # none: it runs in the project's own environment
     compiles: bool = False  # the first step takes seconds or minutes
     numpy_based: bool = False
+    on_gpu: bool = False  # takes part with --device cuda
 
 
 PEERS = {
-    "engine": Peer("engine", "dlfs", numpy_based=True),
+    "engine": Peer("engine", "dlfs", numpy_based=True, on_gpu=True),
     "numba": Peer("engine, numba", "numba", compiles=True),
     "by hand": Peer("by hand", "numpy", numpy_based=True),
-    "pytorch": Peer("PyTorch eager", "torch"),
-    "compiled": Peer("PyTorch compiled", "torch", compiles=True),
+    "pytorch": Peer("PyTorch eager", "torch", on_gpu=True),
+    "compiled": Peer("PyTorch compiled", "torch", compiles=True, on_gpu=True),
     "jax": Peer("JAX jit", "jax", (("jax",),), compiles=True),
     "tensorflow": Peer("TensorFlow graph", "tensorflow-cpu", (("tensorflow-cpu",),), compiles=True),
     "tinygrad": Peer("tinygrad TinyJit", "tinygrad", (("tinygrad", "numpy"),), compiles=True),

@@ -11,18 +11,21 @@ from .peer import NumPyPeer, Tape
 
 
 class Modules(Tape):
-    """A workload as workloads.py writes it, under PyTorch or, through drop_in, on the engine."""
+    """A workload as workloads.py writes it, under PyTorch or, through drop_in, on the engine; on a GPU, where `device` names one."""
+
+    device = "cpu"
 
     def __init__(self, name, parameters, batch):
         workloads = self.workloads()
         self.model = workloads.make(name)
         self.model.load_state_dict({key: workloads.torch.from_numpy(array) for key, array in parameters.items()})
+        self.model.to(self.device)
         self.optimizer = workloads.torch.optim.SGD(self.model.parameters(), lr=self.lr)
         self.loss_of = self.compiled(self.model.loss)
         self.use(batch)
 
     def use(self, batch):
-        self.inputs = self.workloads().tensors(batch)
+        self.inputs = tuple(tensor.to(self.device) for tensor in self.workloads().tensors(batch))
 
     def loss(self):
         return self.loss_of(*self.inputs)
@@ -44,6 +47,19 @@ class Modules(Tape):
     def update(self):
         self.optimizer.step()
 
+    def wait(self):
+        """A GPU is told what to do and works on it later: wait until it is done."""
+        self.workloads().torch.cuda.synchronize()
+
+    def held(self):
+        """The bytes of the weights and the batch."""
+        return sum(tensor.nbytes for tensor in (*self.model.state_dict().values(), *self.inputs))
+
+    def two_steps(self):
+        for _ in range(2):
+            self.step()
+            self.clear()
+
 
 class Engine(Modules, NumPyPeer):
     package = "framework"
@@ -61,6 +77,31 @@ class Engine(Modules, NumPyPeer):
 
         framework.set_num_threads(count)
 
+    @classmethod
+    def memory(cls, make):
+        """As NumPyPeer's; on a GPU, the most bytes that CuPy's memory pool has given out at once."""
+        if cls.device == "cpu":
+            return super().memory(make)
+        import cupy
+
+        class Count(cupy.cuda.MemoryHook):
+            name = "bytes that are given out"
+            live = peak = 0
+
+            def malloc_postprocess(self, **given):
+                self.live += given["mem_size"]
+                self.peak = max(self.peak, self.live)
+
+            def free_postprocess(self, **given):
+                self.live -= given["mem_size"]
+
+        peer = make()
+        peer.step()  # what is compiled late
+        peer.clear()
+        with Count() as count:
+            peer.two_steps()
+        return peer.held() + count.peak
+
 
 class CompiledEngine(Engine):
     """The engine with its norms in numba's loops."""
@@ -75,6 +116,12 @@ class CompiledEngine(Engine):
 
 class PyTorch(Modules):
     package = "torch"
+
+    def __init__(self, *given):
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False  # float32 is float32 on every side
+        super().__init__(*given)
 
     @staticmethod
     def workloads():
@@ -95,18 +142,20 @@ class PyTorch(Modules):
 
         peer = make()
         peer.step()  # what is imported or compiled late
-        held = sum(tensor.nbytes for tensor in (*peer.model.state_dict().values(), *peer.inputs))
         peer.clear()
+        if cls.device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()  # weights, batch, and what its libraries work in
+            peer.two_steps()
+            return peer.held() + torch.cuda.max_memory_allocated() - before
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
-            for _ in range(2):
-                peer.step()
-                peer.clear()
+            peer.two_steps()
         live = peak = 0
         events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
         for event in sorted(events, key=lambda event: event.start_ns()):
             live += event.nbytes()
             peak = max(peak, live)
-        return held + peak
+        return peer.held() + peak
 
 
 class CompiledPyTorch(PyTorch):

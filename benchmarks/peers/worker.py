@@ -1,4 +1,4 @@
-"""One peer on one workload, in a process and an environment of its own: `python -P worker.py PEER FILE THREADS`.
+"""One peer on one workload, in a process and an environment of its own: `python -P worker.py PEER FILE THREADS DEVICE`.
 
 FILE holds the weights and the batch. The process answers a line of JSON for each line of JSON that it reads, on what was its standard
 output (a library's own prints go to standard error): first the losses of its first steps and the seconds of the last; then {"time": "step",
@@ -66,7 +66,7 @@ def train(peer, path, epochs, batch_size, seed):
     return rows
 
 
-def main(peer_name, path, threads):
+def main(peer_name, path, threads, device):
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     if hasattr(os, "sched_setaffinity"):
@@ -79,6 +79,8 @@ def main(peer_name, path, threads):
         cls = load(peer_name)
         cls.use_threads(threads)
         cls.lr = float(os.environ.get("BENCHMARK_LR", cls.lr))  # accuracy.py's
+        if device != "cpu":
+            cls.device = device
         name, parameters, batch = read_workload(path, peer_name)
 
         def make():
@@ -108,6 +110,8 @@ def main(peer_name, path, threads):
             start = time.perf_counter()
             for _ in range(order["repeats"]):
                 step()
+            if device != "cpu":
+                peer.wait()
             answer(seconds=(time.perf_counter() - start) / order["repeats"])
         elif "train" in order:
             answer(epochs=train(make(), **order["train"]))
@@ -117,4 +121,4 @@ def main(peer_name, path, threads):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
