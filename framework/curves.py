@@ -27,7 +27,7 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
     """Write a PNG with a panel for each quantity, and in it a line for each name.
 
     Lines that lie on each other all stay visible: each is darker and thinner than the one below it, and their markers
-    take turns. A panel covers at least a tenth of its largest value, so that what is nearly equal looks so.
+    take turns, some fifteen a line. A panel covers at least a tenth of its largest value, so that what is nearly equal looks so.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -38,6 +38,8 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
         figure.suptitle(title)
         for axes, (quantity, lines) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels.items()):
             first_color = len(COLORS) - min(len(lines), len(COLORS))
+            longest = max((len(x) for x, _ in lines.values()), default=0)
+            turn = max(1, round(longest / (15 * max(1, len(lines)))))  # points from one line's marker to the next line's
             for number, (name, (x, y)) in enumerate(lines.items()):
                 below = len(lines) - 1 - number  # how many lines are still to come on top of this one
                 axes.plot(
@@ -48,7 +50,7 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
                     linewidth=1.2 + 1.9 * below,
                     marker=MARKERS[number % len(MARKERS)],
                     markersize=5 + 1.3 * below,
-                    markevery=(number, len(lines)) if len(x) > len(lines) else 1,
+                    markevery=(number * turn, len(lines) * turn) if len(x) > len(lines) else 1,
                 )
             axes.set(xlabel=xlabel, ylabel=quantity)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

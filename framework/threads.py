@@ -41,6 +41,11 @@ def set_num_threads(num):
     _Team.count, _Team.pool = num, None
 
 
+def threads_of_blas():
+    """How many threads a large product has: as many as the environment says (OMP_NUM_THREADS), or as there are cores."""
+    return max((library.get_num_threads() for library in _blas()), default=1)
+
+
 def shares(elements):
     """How many parts work on this many elements, times the passes over them, is cut into."""
     return max(1, min(_Team.count, elements // SHARE))

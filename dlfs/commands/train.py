@@ -24,6 +24,7 @@ from dlfs.terminal import table
 from framework import distributed
 from framework.callbacks import Callback, Progress, TensorBoard, figure
 from framework.compiled import use_numba
+from framework.threads import set_num_threads, threads_of_blas
 from framework.trainer import checkpoint_interval
 from utils.data_loaders import Dataset, Split, load
 from utils.errors import DLFSError, UsageError
@@ -293,6 +294,7 @@ def execute(study: Study, run: Run, folder: Path, world: distributed.World) -> N
         use_numba(bool(run.get("compile")) and "engine" in run["levels"])
     except (ImportError, RuntimeError) as error:
         raise UsageError(f"--compile: {error}") from None
+    set_num_threads(threads_of_blas())
     data_name, recipe = study.recipe(run["data"])
     config = recipe["config"]
     if json.loads(json.dumps(dataclasses.asdict(config))) != json.loads(json.dumps(run["config"])):
