@@ -3,7 +3,7 @@
 New: an image with channels, a kernel for each pair of input and output channel, a batch; max pooling.
 Why: a colour image has three channels, and a layer's output one for each thing that it looks for. A kernel spans all input channels and
 sums over them. Pooling keeps the largest in each window: *whether* something was there, and only roughly where.
-In the engine: framework/ops/conv.py and framework/ops/pool.py.
+In the engine: framework/ops/windows.py, whose matrices conv.py multiplies, and pool.py.
 """
 
 import numpy as np

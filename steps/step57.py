@@ -3,7 +3,7 @@
 New: `Im2col`, which lays each window out as a row; on it a convolution is *one* matrix product, and pooling a maximum along an axis.
 Why: loops in Python are slow, and a matrix product is the one thing that every machine does as fast as it can. The price is memory: a pixel
 stands in as many rows as windows see it. Its backward, Col2im, adds the rows back to where they came from.
-In the engine: framework/ops/conv.py chooses between such ways by the sizes.
+In the engine: framework/ops/windows.py chooses between such ways by the sizes.
 """
 
 import numpy as np

@@ -20,10 +20,11 @@ from ..ops.activation import (
     softplus,
 )
 from ..ops.attention import multi_head_attention_forward, scaled_dot_product_attention
-from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.dropout import dropout, dropout1d, dropout2d
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import embedding, embedding_bag
+from ..ops.fold import fold, unfold
 from ..ops.gather import one_hot
 from ..ops.linalg import bilinear, cosine_similarity, linear, normalize
 from ..ops.loss import (

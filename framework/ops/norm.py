@@ -14,9 +14,9 @@ import numpy as np
 from .. import compiled, threads
 from ..backend import array_module, finfo, float16, float32, memory_order
 from ..precision import listed
-from .conv import BLOCK
 from .define import op
 from .elementwise import rsqrt
+from .windows import BLOCK
 
 __all__ = ["group_norm", "layer_norm", "rms_norm"]
 

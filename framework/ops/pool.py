@@ -2,7 +2,7 @@
 
 Windows are never copied. For one kernel position at a time, the elements that all windows have there are one strided slice of the input,
 a *slab* of the output's shape; a pool is a maximum or a sum of slabs, along one dimension after the other. Slices are cut where a window
-reaches over the edge, so padding and ceil_mode cost no copy either. Pools keep the input's order in memory (see conv.py).
+reaches over the edge, so padding and ceil_mode cost no copy either. Pools keep the input's order in memory (see windows.py).
 """
 
 import functools
@@ -14,11 +14,11 @@ from .. import threads
 from ..backend import array_module
 from ..precision import listed
 from ..tensor import Tensor
-from . import conv
-from .conv import BLOCK, Geometry, batch_first, per_dimension, rows_first, window_counts
+from . import windows
 from .define import op
 from .gather import gather
 from .linalg import matmul
+from .windows import BLOCK, Geometry, batch_first, per_dimension, rows_first, window_counts
 
 __all__ = ["adaptive_avg_pool1d", "avg_pool1d"]
 
@@ -26,7 +26,7 @@ __all__ = ["adaptive_avg_pool1d", "avg_pool1d"]
 @functools.lru_cache(maxsize=256)
 def slabs(geometry):
     """The slabs (output index, input index) of all kernel positions that meet any input."""
-    return [((..., *o), (..., *i)) for o, i in filter(None, conv.slabs(geometry))]
+    return [((..., *o), (..., *i)) for o, i in filter(None, windows.slabs(geometry))]
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..precision import listed
 from ..tensor import Tensor
-from .conv import per_dimension
 from .define import op
 from .gather import index_select
 from .pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, mix
+from .windows import per_dimension
 
 __all__ = []
 

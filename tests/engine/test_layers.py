@@ -9,7 +9,7 @@ import torch
 import framework
 import framework.nn.functional as F
 from framework import Tensor
-from framework.ops import conv, pool, recurrent
+from framework.ops import conv, pool, recurrent, windows
 from framework.tensor import grad
 
 
@@ -54,16 +54,16 @@ def test_a_convolution_in_blocks_is_the_one_in_one_piece(
     def convolved(x, w, b):
         return F.conv2d(x, w, b, stride, padding, dilation, groups)
 
-    monkeypatch.setattr(conv, "BLOCK", 10**9)
-    monkeypatch.setattr(conv, "SPAN", 10**9)
-    monkeypatch.setattr(conv, "WIDE", 10**9)
-    monkeypatch.setattr(conv, "PIECE", 2)
-    monkeypatch.setattr(conv, "SMALL", 0)
+    monkeypatch.setattr(windows, "BLOCK", 10**9)
+    monkeypatch.setattr(windows, "SPAN", 10**9)
+    monkeypatch.setattr(windows, "WIDE", 10**9)
+    monkeypatch.setattr(windows, "PIECE", 2)
+    monkeypatch.setattr(windows, "SMALL", 0)
     whole = gradients(convolved, x, w, b)
-    monkeypatch.setattr(conv, "BLOCK", block)
-    monkeypatch.setattr(conv, "SPAN", span)
-    monkeypatch.setattr(conv, "WIDE", wide)
-    monkeypatch.setattr(conv, "SMALL", small)
+    monkeypatch.setattr(windows, "BLOCK", block)
+    monkeypatch.setattr(windows, "SPAN", span)
+    monkeypatch.setattr(windows, "WIDE", wide)
+    monkeypatch.setattr(windows, "SMALL", small)
     monkeypatch.setattr(conv, "ENOUGH", enough)
     close(gradients(convolved, x, w, b), whole)
 
@@ -114,7 +114,9 @@ def test_a_convolution_keeps_no_columns():
         y = F.conv2d(x, w, padding=1)
         after, peak = tracemalloc.get_traced_memory()
         assert after < 1.1 * y.nbytes, "more than the output stays"
-        assert peak < y.nbytes + 1.2 * x.nbytes + 4 * 4 * conv.BLOCK, "more than output, padded input and some blocks"
+        assert peak < y.nbytes + 1.2 * x.nbytes + 4 * 4 * windows.BLOCK, (
+            "more than output, padded input and some blocks"
+        )
         assert peak < columns
         tracemalloc.reset_peak()
         y.sum().backward()

@@ -12,7 +12,7 @@ import pytest
 import framework
 from framework import Tensor, nn, optim, threads
 from framework.nn import functional as F
-from framework.ops import conv, elementwise
+from framework.ops import elementwise, windows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,7 +22,7 @@ def sharing(monkeypatch):
     """Small work is shared too; afterwards one thread again."""
     monkeypatch.setattr(threads, "SHARE", 8)
     monkeypatch.setattr(elementwise, "SMALL", 0)
-    monkeypatch.setattr(conv, "WIDE", 1)
+    monkeypatch.setattr(windows, "WIDE", 1)
     yield
     framework.set_num_threads(1)
 
