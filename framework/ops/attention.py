@@ -20,84 +20,115 @@ from .shape import cat
 
 BLOCK = 1 << 16  # scores that are worked on together: 256 KB in float32, which stay in a core's cache
 PASSES = 16  # over the scores, as which exp and the products count, to tell what is worth a thread
+LONG = 4  # with more than so many times as many keys as a key has features, backward computes the weights anew
 
 
-def _for_parts(function, p, *arrays):
-    """function(take) for parts of the batch, p's first axis, on several threads: take(x) is the part's share of an array.
+def _for_parts(function, shape, *arrays):
+    """function(take) for parts of the batch, the scores' first axis, on several threads: take(x) is the part's share of an array.
 
     The parts are the same whatever the number of threads. One is all, where an array broadcasts along the batch or is not NumPy's.
     """
-    per_example = math.prod(p.shape[1:])
-    step = max(1, BLOCK // max(1, per_example))
+    size, step = math.prod(shape), max(1, BLOCK // max(1, math.prod(shape[1:])))
     if (
-        p.ndim < 3
-        or len(p) <= step
-        or p.__class__ is not np.ndarray
-        or any(x.shape[:-2] != p.shape[:-2] for x in arrays)
+        len(shape) < 3
+        or shape[0] <= step
+        or arrays[0].__class__ is not np.ndarray
+        or any(x.shape[:-2] != shape[:-2] for x in arrays)
     ):
         return function(lambda x: x)
 
     def take(first):
-        return lambda x: x[first : first + step] if x is not None and x.ndim == p.ndim and len(x) == len(p) else x
+        return lambda x: x[first : first + step] if x is not None and x.ndim == len(shape) and len(x) == shape[0] else x
 
-    firsts = range(0, len(p), step)
+    firsts = range(0, shape[0], step)
     threads.products_in_slices(
-        lambda chosen: [function(take(first)) for first in firsts[chosen]], len(firsts), PASSES * p.size
+        lambda chosen: [function(take(first)) for first in firsts[chosen]], len(firsts), PASSES * size
     )
 
 
-def _to_weights(scores, keep):
-    """scores become exp(scores − m) where keep, 0 elsewhere, on arrays: attention's weights before they are divided by their sum.
+def _scores(out, q, k, bias, scale):
+    """scale · Q Kᵀ + bias, (…, T, S), into `out`."""
+    array_module(q).matmul(q * scale, k.mT, out=out)
+    if bias is not None:
+        out += bias
+    return out
 
-    As in softmax the shift m is free: none where all scores are small, else the row's maximum, which is slow to find.
+
+def _to_weights(scores, keep):
+    """scores become exp(scores − m) where keep, 0 elsewhere, on arrays: attention's weights before they are divided by their sum. Gives m.
+
+    As in softmax the shift m is free: 0 where all scores are small, else the row's maximum, which is slow to find.
     """
     if is_small(scores):
         np.exp(scores, out=scores)
         if keep is not None:
             scores *= keep
-        return
+        return 0
     if keep is not None:
         scores[...] = np.where(keep, scores, -np.inf)
     m = scores.max(axis=-1, keepdims=True)
-    scores -= np.where(np.isinf(m), 0, m).astype(m.dtype)
+    m = np.where(np.isinf(m), 0, m).astype(m.dtype)
+    scores -= m
     np.exp(scores, out=scores)
+    return m
 
 
 def _attention_forward(q, k, v, bias, keep, *, scale, dropped):
-    """Y = P V / Σ P with P = exp(scale · Q Kᵀ + bias); saved are P and the rows' sums."""
+    """Y = P V / Σ P with P = exp(scale · Q Kᵀ + bias); saved are P and the rows' sums.
+
+    Of many keys P would be most of what is kept; then log Σ P is kept alone (Dao et al. 2022, arXiv:2205.14135, section 3.1).
+    """
     masks = [x.shape[:-2] for x in (bias, keep) if x is not None]
     leading = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], *masks)
-    p = np.empty((*leading, q.shape[-2], k.shape[-2]), q.dtype, like=q)
-    total = np.empty((*p.shape[:-1], 1), q.dtype, like=q)
+    shape = (*leading, q.shape[-2], k.shape[-2])
+    p = None if dropped is None and k.shape[-2] > LONG * k.shape[-1] else np.empty(shape, q.dtype, like=q)
+    total = np.empty((*shape[:-1], 1), q.dtype, like=q)
     # In q's order in memory, so that joining the heads again copies nothing.
     y = np.empty_like(q, shape=(*np.broadcast_shapes(leading, v.shape[:-2]), q.shape[-2], v.shape[-1]))
 
     def attend(take):
-        part, sums = take(p), take(total)
-        array_module(q).matmul(take(q) * scale, take(k).mT, out=part)  # (…, T, S)
-        if bias is not None:
-            part += take(bias)
-        _to_weights(part, take(keep))
+        sums = take(total)
+        part = _like_scores(sums, k) if p is None else take(p)
+        m = _to_weights(_scores(part, take(q), take(k), take(bias), scale), take(keep))
         sums[...] = sum_along(part, -1)  # (…, T, 1)
         sums += sums == 0  # a row that may look nowhere gives 0
         values = (part if dropped is None else part * take(dropped)) @ take(v)  # (…, T, E)
         np.divide(values, sums, out=take(y))
+        if p is None:
+            np.log(sums, out=sums)
+            sums += m
 
-    _for_parts(attend, p, q, k, v, y)
+    _for_parts(attend, shape, q, k, v, y)
     return y, (p, total)
+
+
+def _like_scores(total, k):
+    """An array for the scores of these rows (…, T, 1) with the keys (…, S, E)."""
+    return np.empty((*total.shape[:-1], k.shape[-2]), total.dtype, like=total)
 
 
 def _attention_slopes(g, saved, q, k, v, bias, keep, y, scale, dropped, needs):
     """With G = g / Σ P: ∂V = Pᵀ G, and ∂(scores) = P ∘ (G Vᵀ − rowsum(G ∘ Y)), from which Q, K and the bias get theirs."""
     p, total = saved
+    shape = (*total.shape[:-1], k.shape[-2])
     dq, dk, dv, ds = (
-        np.empty((*y.shape[:-2], *x.shape[-2:]), y.dtype, like=y) if needed else None
-        for x, needed in zip((q, k, v, p), needs)
+        np.empty((*y.shape[:-2], *last), y.dtype, like=y) if needed else None
+        for last, needed in zip((q.shape[-2:], k.shape[-2:], v.shape[-2:], shape[-2:]), needs)
     )
     matmul = array_module(y).matmul
 
+    hidden = None if keep is None else np.where(keep, 0, -np.inf).astype(q.dtype)
+
+    def weights(take):
+        """P / Σ P = exp(scores − log Σ P)."""
+        part = _scores(_like_scores(take(total), k), take(q), take(k), take(bias), scale)
+        if keep is not None:
+            part += take(hidden)
+        part -= take(total)
+        return np.exp(part, out=part)
+
     def slopes(take):
-        part, G = take(p), take(g) / take(total)
+        part, G = (weights(take), take(g)) if p is None else (take(p), take(g) / take(total))
         if dv is not None:
             matmul((part if dropped is None else part * take(dropped)).mT, G, out=take(dv))
         S = matmul(G, take(v).mT, out=take(ds))
@@ -112,7 +143,7 @@ def _attention_slopes(g, saved, q, k, v, bias, keep, y, scale, dropped, needs):
             matmul(S.mT, take(q), out=take(dk))
             np.multiply(take(dk), scale, out=take(dk))
 
-    _for_parts(slopes, p, q, k, v, y, g)
+    _for_parts(slopes, shape, q, k, v, y, g)
     return dq, dk, dv, ds, None
 
 

@@ -1,6 +1,7 @@
 """Attention beyond the table: dropout, the fused form against plain ops, large scores, what is saved."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -45,8 +46,10 @@ def test_dropout_drops_weights_and_keeps_their_mean():
 
 @pytest.mark.parametrize("scale", [0.5, 8.0, 400.0])
 @pytest.mark.parametrize("mask", [None, "causal", "boolean", "bias"])
-def test_fused_is_the_plain_formula(scale, mask):
-    """softmax(Q Kᵀ / √d + mask) V from plain ops; the scales reach both ways of computing the exponential."""
+@pytest.mark.parametrize("long", [0, 10])
+def test_fused_is_the_plain_formula(monkeypatch, scale, mask, long):
+    """softmax(Q Kᵀ / √d + mask) V from plain ops; the scales reach both ways of computing the exponential, `long` both of backward."""
+    monkeypatch.setattr(attention, "LONG", long)
     q, k, v = inputs((2, 2, 5, 4), (2, 2, 7, 4), (2, 2, 7, 3), scale=math.sqrt(scale))
     keep = {"causal": np.tri(5, 7, dtype=bool), "boolean": np.arange(35).reshape(5, 7) % 3 > 0}.get(mask)
     bias = Tensor(np.linspace(-2, 2, 35).reshape(5, 7)) if mask == "bias" else None
@@ -71,8 +74,9 @@ MASKS = {
 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("batch", [(6, 6, 6), (6, 1, 6), (1, 6, 6), (6, 6, 1)])
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_parts_of_a_batch_are_the_whole_and_threads_change_no_bit(monkeypatch, batch, mask, dropout):
+@pytest.mark.parametrize("dropout, long", [(0.0, 0), (0.0, 10), (0.5, 0)])
+def test_parts_of_a_batch_are_the_whole_and_threads_change_no_bit(monkeypatch, batch, mask, dropout, long):
+    monkeypatch.setattr(attention, "LONG", long)
     monkeypatch.setattr(threads, "SHARE", 16)
     monkeypatch.setattr(threads._Team, "count", 1)  # and set back afterwards
     parts = []
@@ -96,6 +100,21 @@ def test_parts_of_a_batch_are_the_whole_and_threads_change_no_bit(monkeypatch, b
         np.testing.assert_allclose(b, a, 1e-12, 1e-13)
         np.testing.assert_array_equal(c, b)
     assert parts == ([3] * 4 if batch == (6, 6, 6) else [])
+
+
+def test_of_many_keys_no_weights_are_kept():
+    """Backward needs what forward was given and what it gave, and a part of the scores at a time, not all 16 · 128 · 128 of them."""
+    q, k, v = inputs((16, 128, 8), (16, 128, 8), (16, 128, 8), dtype="float32")
+    F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    scores = 4 * 16 * 128 * 128
+    tracemalloc.start()
+    try:
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        assert tracemalloc.get_traced_memory()[0] < scores / 8
+        y.sum().backward()
+        assert tracemalloc.get_traced_memory()[1] < 0.9 * scores
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_row_that_may_look_nowhere_gives_nothing_and_takes_nothing():
