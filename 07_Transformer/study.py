@@ -34,9 +34,8 @@ class TransformerConfig:
     d_ff: int = 2048
     dropout: float = 0.1  # of every sublayer's output, and of the embeddings with their positions
     label_smoothing: float = 0.1  # ε_ls
-    attention_bias: bool = (
-        False  # biases in the four projections of attention, as torch.nn has them; the paper writes none
-    )
+    # biases in the four projections of attention, as torch.nn has them; the paper writes none
+    attention_bias: bool = False
     positions: str = "interleaved"  # sin and cos take turns, as in the paper; or "concatenated", as in tensor2tensor
 
     def __post_init__(self):
@@ -126,9 +125,8 @@ VARIANTS = {
 
 # The same number added to all scores of a row leaves their softmax as it is; that is all that a key's bias does.
 ZERO_GRADIENTS = tuple(name for name in VARIANTS["attention-bias"].shapes if name.endswith("k_proj.bias"))
-LOUD = (
-    2  # Glorot's matrices are large already: at 5 times the size every softmax is saturated, and ten steps are chaotic
-)
+# Glorot's matrices are large already: at 5 times the size every softmax is saturated, and ten steps are chaotic.
+LOUD = 2
 TWIN = "torch_transformer"
 
 

@@ -53,10 +53,11 @@ def zero_shot_examples(level, data):
         left.imshow(as_pixels(image), cmap=GREY, interpolation="nearest")
         left.grid(False)
         left.set(xticks=[], yticks=[])
+        left.spines[:].set_visible(False)
         best = row.argsort()[::-1][:3]
         right.barh(range(3), row[best], color=["black" if k == label else "0.75" for k in best])
         right.set_yticks(range(3), [names[k] for k in best])
-        right.set(xlim=(0, 1))
+        right.set(xlim=(0, 1), xticks=(0, 0.5, 1))
         right.invert_yaxis()
         right.grid(False)
     return figure

@@ -1,4 +1,4 @@
-"""What a trained CLIP can do without being trained for it: name what is on an image, and find a text's image or an image's text.
+"""What a trained CLIP can do without being trained for it: name what is in an image, and find a text's image or an image's text.
 
 Functions of a level (dlfs.levels) and arrays. `eq. n` is equation (n) of theory.md.
 """

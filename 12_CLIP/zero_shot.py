@@ -1,4 +1,4 @@
-"""What a trained CLIP can do: name what is on images that it was never given the classes of, and find images and texts of each other.
+"""What a trained CLIP can do: name what is in images that it was never given the classes of, and find images and texts of each other.
 
     python -m 12_CLIP.zero_shot runs/12_CLIP-cifar10-…                       # each template, and their ensemble, on the test set
     python -m 12_CLIP.zero_shot runs/12_CLIP-flickr8k-…                      # recall at 1, 5 and 10, both ways, on the test set
@@ -31,7 +31,7 @@ from .study import PUBLISHED, RECIPES
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--image", "images", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--text", "texts", multiple=True, help="What may be on the images; give at least two.")
+@click.option("--text", "texts", multiple=True, help="What may be in the images; give at least two.")
 @click.option("--level", type=click.Choice(["engine", "lowlevel", "paper"]), default="engine", show_default=True)
 def command(source, images, texts, level):
     """Test the model of SOURCE, a run's folder or a checkpoint's file, on its own test set; or choose a text for each image."""

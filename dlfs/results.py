@@ -179,8 +179,8 @@ def markdown(study: Study) -> str:
     text += "".join(f"- {line}\n" for line in provenance(runs))
     for data, seeds in by_data(runs).items():
         picture = f"results/{data}-seed{min(run['seed'] for run in seeds)}.png"
-        curves = f"and validation {study.loss_name}" if hasattr(study.facts, "LOSS") else "loss and validation accuracy"
-        text += f"\n![Training {curves} on {data}, all levels on each other]({picture})\n"
+        levels = "all levels on each other" if len(seeds[0]["levels"]) > 1 else "one level"
+        text += f"\n![The curves of training on {data}, {levels}]({picture})\n"
     return text
 
 

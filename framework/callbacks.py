@@ -72,7 +72,7 @@ class Progress(Callback):
 
     def on_report(self, trainer, row):
         done, goal = (trainer.epoch, trainer.epochs) if trainer.epochs else (trainer.step, trainer.steps)
-        part = min(done * self.lines // goal, self.lines)
+        part = done // max(1, -(-goal // self.lines))
         if part != self.printed or done >= goal or trainer.should_stop:
             self.console.print(
                 f"  {self._place(trainer)}  {figures(row)}, {trainer.speed}", highlight=False, soft_wrap=True

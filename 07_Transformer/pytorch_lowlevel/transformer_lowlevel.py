@@ -32,7 +32,7 @@ def init_parameter(name, shape, config, generator):
 
 
 def sinusoids(T, config, like):
-    """The positions' vectors (T, d): waves of lengths from 2π to 10,000 · 2π, in the dtype and on the device of `like`."""
+    """The positions' vectors (T, d): waves of lengths from 2π to almost 10,000 · 2π, in the dtype and on the device of `like`."""
     half = config.d_model // 2
     i = torch.arange(half, dtype=like.dtype, device=like.device)  # (d/2,)
     last = half if config.positions == "interleaved" else max(half - 1, 1)  # tensor2tensor gets to 10,000 itself
@@ -260,9 +260,8 @@ class Transformer:
             logits = self.project(self.decode(tgt, memory.expand(len(beams), -1, -1), mask)[:, -1])  # (K, V)
             log_probs = logits - torch.logsumexp(logits, dim=-1, keepdim=True)
             totals = log_probs + torch.tensor(scores, device=src.device)[:, None]  # eq. 33
-            best = totals.flatten().topk(
-                min(2 * beam_size, totals.numel())
-            )  # half of them may be ends: K others are left
+            # half of them may be ends: K others are left
+            best = totals.flatten().topk(min(2 * beam_size, totals.numel()))
             beams_before, beams, scores = beams, [], []
             for score, index in zip(best.values.tolist(), best.indices.tolist()):
                 tokens, token = beams_before[index // V], index % V

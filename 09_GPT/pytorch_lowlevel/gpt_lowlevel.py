@@ -210,9 +210,9 @@ class GPT:
         self.train(training)
         return x
 
-    def train(self, training=True):
+    def train(self, mode=True):
         """With dropout, or without."""
-        self.training = training
+        self.training = mode
 
     def parameters(self):
         return list(self.params.values())

@@ -168,9 +168,9 @@ class VisionTransformer:
                 param -= lr * param.grad  # eq. 30
         return loss.item()
 
-    def train(self, training=True):
+    def train(self, mode=True):
         """With dropout, or without."""
-        self.training = training
+        self.training = mode
 
     def parameters(self):
         return list(self.params.values())

@@ -60,6 +60,8 @@ class BatchNorm2d(Layer):
         mean, var = buffers[f"{name}.running_mean"], buffers[f"{name}.running_var"]  # (C,), (C,)
         if self.model.training:
             count = x.numel() // x.shape[1]  # numbers in a channel: B H W
+            if count == 1:
+                raise ValueError(f"{name}: one number in a channel has no variance: x is {tuple(x.shape)}, in training")
             mean, var = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), correction=0)  # (C,), (C,)
             with torch.no_grad():
                 unbiased = var * (count / (count - 1))
@@ -319,9 +321,9 @@ class CLIP:
                 param -= lr * param.grad  # eq. 34
         return loss.item()
 
-    def train(self, training=True):
+    def train(self, mode=True):
         """BatchNorm with the batch's statistics, or with the running ones."""
-        self.training = training
+        self.training = mode
 
     def parameters(self):
         return list(self.params.values())

@@ -171,7 +171,7 @@ def solution(name: str | None, reveal: bool) -> None:
     code = path.read_text(encoding="utf-8")
     if isinstance(task, Blank):
         code = attempts.source_of(code, task.function)
-    console.print(Syntax(code, "python", theme="ansi_dark", background_color="default"))
+    console.print(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True))
 
 
 @command.command("reset")

@@ -102,6 +102,7 @@ def excerpt(path: Path, line: int) -> Syntax:
         theme="ansi_dark",
         background_color="default",
         line_numbers=True,
+        word_wrap=True,
         line_range=(max(1, line - 2), line),
         highlight_lines={line},
     )

@@ -316,7 +316,7 @@ def execute(study: Study, run: Run, folder: Path, world: distributed.World) -> N
         write_atomically(folder / RUN, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     console.print(
         f"{study.fact('NAME')} on {data_name}: {len(data.train):,} examples to train on, {len(data.valid):,} to validate, "
-        f"{len(data.test):,} to test; {plan.epochs} epochs, batches of {plan.batch_size}, {plan.optimizer}, lr {plan.lr:g}, "
+        f"{len(data.test):,} to test; {plan.epochs} epoch{'s' * (plan.epochs > 1)}, batches of {plan.batch_size}, {plan.optimizer}, lr {plan.lr:g}, "
         f"seed {plan.seed}",
         highlight=False,
     )

@@ -73,6 +73,9 @@ def test_the_net_computes_what_timm_s_does(exercise, monkeypatch):
     options = dict(layers=(1, 1, 1, 1), num_classes=10)
     twin = ResNet(Bottleneck, block_args=dict(attn_layer="se"), **options).eval()
     monkeypatch.setattr(timm, "create_model", lambda name, **given: ResNet(Bottleneck, **options, **given))
+    with torch.no_grad():  # timm starts each branch's last γ at 0, and nothing would reach the output
+        for parameter in twin.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
     model = exercise.se_resnet("a small one").eval()
     model.load_state_dict(twin.state_dict())
     x = torch.randn(2, 3, 64, 64)
