@@ -50,6 +50,8 @@ def blank(where: str, function: str) -> Blank:
         raise unknown_name("folder", inner, folders, owner=f"{folder.name} has")
     found = {file: functions(file) for file in files}
     holding = [file for file, names in found.items() if function in names]
+    if not any(found.values()):
+        raise UsageError(f"{where} has no functions: its model is the file of another level")
     if not holding:
         raise unknown_name(
             "function", function, [name for names in found.values() for name in names], owner=where + " has"

@@ -20,6 +20,7 @@ What a learner starts from is cut from the solution's own text, so the two canno
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -141,7 +142,8 @@ def all_exercises(root: Path = ROOT) -> list[Exercise]:
 
 
 def find_exercise(number: str, root: Path = ROOT) -> Exercise:
-    """The exercise of a number, 05.11, or of a name."""
+    """The exercise of a number, 05.11 or 5.11, or of a name."""
+    number = f"0{number}" if re.match(r"\d\.", number) else number
     exercises = all_exercises(root)
     for exercise in exercises:
         if number in (exercise.number, exercise.name):

@@ -51,11 +51,13 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> "Reference":
-        """The reference that is written so; UsageError where it is none."""
-        match = re.fullmatch(r"(\w+(?:\.\w+)*)(?::(\w+(?:\.\w+)*)(?:\s+(\S.*))?)?", text.strip())
+        """The reference that is written so, or with the module's path, package/module.py; UsageError where it is none."""
+        module, colon, symbol = text.strip().partition(":")
+        module = module.removesuffix(".py").replace("/", ".")
+        match = re.fullmatch(r"(\w+(?:\.\w+)*)(?::(\w+(?:\.\w+)*)(?:\s+(\S.*))?)?", module + colon + symbol)
         if not match:
             raise UsageError(
-                f"{text!r} is no reference: package.module:Class.method, then if need be how a statement begins"
+                f"{text.strip()!r} is no reference: package.module:Class.method, then if need be how a statement begins"
             )
         return cls(*(group or "" for group in match.groups()))
 

@@ -104,7 +104,7 @@ def figures(row):
     for key, value in row.items():
         if key not in ("epoch", "step", "seconds"):
             split, _, quantity = key.partition("_")
-            groups.setdefault(split, []).append(f"{quantity} {figure(key, value)}")
+            groups.setdefault(split, []).append(f"{quantity.replace('_', ' ')} {figure(key, value)}")
     words = [f"{split} {', '.join(shown)}" for split, shown in groups.items()]
     return "  ".join([*words, figure("seconds", row["seconds"])])
 

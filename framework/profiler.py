@@ -51,17 +51,17 @@ class Profile:
 
     def table(self, row_limit=20):
         """The slowest ops as text: calls, milliseconds forward and backward, share of the whole, bytes of results."""
-        head = f"{'op':<22}{'calls':>7}{'forward ms':>12}{'backward ms':>12}{'share':>8}{'forward':>12}{'backward':>12}"
+        head = f"{'op':<22}{'calls':>7}{'forward ms':>11}{'backward ms':>12}{'share':>7}{'forward':>10}{'backward':>10}"
         lines = [head, "-" * len(head)]
         whole = self.wall_seconds or 1.0
         for record in self.key_averages()[:row_limit]:
             lines.append(
-                f"{record.name:<22}{record.calls:>7}{1e3 * record.forward_seconds:>12.3f}{1e3 * record.backward_seconds:>12.3f}"
-                f"{record.seconds / whole:>8.1%}{readable_bytes(record.forward_bytes):>12}{readable_bytes(record.backward_bytes):>12}"
+                f"{record.name[:22]:<22}{record.calls:>7}{1e3 * record.forward_seconds:>11.3f}{1e3 * record.backward_seconds:>12.3f}"
+                f"{record.seconds / whole:>7.1%}{readable_bytes(record.forward_bytes):>10}{readable_bytes(record.backward_bytes):>10}"
             )
         rest = self.wall_seconds - self.op_seconds
-        lines.append(f"{'outside ops':<22}{'':>7}{1e3 * rest:>12.3f}{'':>12}{rest / whole:>8.1%}")
-        lines.append(f"{'all':<22}{'':>7}{1e3 * self.wall_seconds:>12.3f}")
+        lines.append(f"{'outside ops':<22}{'':>7}{1e3 * rest:>11.3f}{'':>12}{rest / whole:>7.1%}")
+        lines.append(f"{'all':<22}{'':>7}{1e3 * self.wall_seconds:>11.3f}")
         return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 New: `Sin`, a function with its derivative; and `taylor_sin`, the sum x − x³/3! + x⁵/5! − …, which needs none of its own.
 Why: both are right. Whatever a program is made of, its derivative is that of what it did: the loop stops when a term is small, and
 the derivative is the derivative of just the terms that were added. One need not know calculus to get it; but `Sin` is one function
-in the graph where the series is a hundred.
+in the graph where the series is a dozen or two.
 In the engine: `sin` in framework/ops/elementwise.py is the row `unary("sin", np.sin, lambda g, x: g * np.cos(x))`.
 """
 

@@ -13,7 +13,10 @@ def test_the_angles(exercise):
 
 
 def test_one_radian(exercise):
-    got = exercise.rotate(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([1, 1]))
+    x = np.array([[1.0, 0.0], [0.0, 1.0]])
+    got = exercise.rotate(x, np.array([1, 1]))
+    expect(x, [[1.0, 0.0], [0.0, 1.0]], "x after rotate", "write into a new array")
+    assert got.dtype == x.dtype, f"rotate(x of {x.dtype}) is of {got.dtype}: make the new array like x"
     expected = [[np.cos(1), np.sin(1)], [-np.sin(1), np.cos(1)]]
     expect(
         got,

@@ -25,12 +25,14 @@ def by_torch(q, k, v, dy):
 
 def test_forward(exercise):
     q, k, v = qkv()
-    y, A = exercise.attention(q, k, v)
+    found = exercise.attention(q, k, v)
+    assert isinstance(found, tuple) and len(found) == 2, "attention returns two: y, and the weights A"
+    y, A = found
     expect(
         A.sum(axis=-1),
         np.ones((2, 3, 5)),
         "A.sum(axis=-1)",
-        "the mask comes before the softmax: a row's weights add up to 1",
+        "the mask comes before the softmax, which runs over the keys, axis -1: a row's weights add up to 1",
     )
     later = np.triu(np.ones((5, 5), dtype=bool), 1)
     expect(A[..., later], np.zeros((2, 3, 10)), "A[t, s] where s > t", "a token sees itself and those before it")

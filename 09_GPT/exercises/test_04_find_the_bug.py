@@ -23,7 +23,7 @@ def test_without_a_cache(exercise):
         model.forward(TEXT),
         reference(model, TEXT),
         "Model().forward(text (8,))",
-        "a token sees itself and those before it",
+        "a token sees itself and those before it, and has the position of its own place",
     )
 
 

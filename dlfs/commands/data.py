@@ -5,14 +5,14 @@ import json
 import click
 from rich.console import Console
 
-from dlfs.terminal import table
+from dlfs.terminal import Subcommands, table
 from utils import data_catalogue as catalogue
 from utils.data_catalogue import Facts
 from utils.data_loaders import load
 from utils.errors import unknown_name
 
 
-@click.group("data")
+@click.group("data", cls=Subcommands)
 def command() -> None:
     """The data sets: looked for in the folder that DLFS_DATA names, then in the user's cache, then downloaded."""
 

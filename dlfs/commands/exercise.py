@@ -9,13 +9,22 @@ from dlfs import attempts
 from dlfs.attempts import Blank, find_task, path_of
 from dlfs.checking import LIMIT, check, state
 from dlfs.exercises import Exercise
-from dlfs.terminal import table
+from dlfs.terminal import Subcommands, table
 from utils.errors import DLFSError, UsageError
 
 MARKS = {"new": "·", "started": "…", "passed": "✓"}
 
 
-@click.group("exercise", invoke_without_command=True)
+class ExerciseCommands(Subcommands):
+    """A number in a subcommand's place is an exercise's."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name[:1].isdigit():
+            raise UsageError(f"say what to do with it: dlfs exercise start {name}")
+        return super().get_command(ctx, name)
+
+
+@click.group("exercise", cls=ExerciseCommands, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Exercises that are graded at once.
@@ -171,7 +180,10 @@ def solution(name: str | None, reveal: bool) -> None:
     code = path.read_text(encoding="utf-8")
     if isinstance(task, Blank):
         code = attempts.source_of(code, task.function)
-    console.print(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True))
+    if console.is_terminal:
+        console.print(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True))
+    else:
+        click.echo(code)
 
 
 @command.command("reset")

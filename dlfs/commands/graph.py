@@ -41,6 +41,8 @@ def command(model: str, variant: str | None, fold: bool, out: Path | None) -> No
     graph = Graph(loss(), names, output="loss")
     if fold:
         graph = graph.folded()
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
     writers = {".dot": graph.dot, ".mmd": graph.mermaid}
     if out is None:
         click.echo(graph.mermaid())

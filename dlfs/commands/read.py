@@ -84,8 +84,10 @@ def command(
         return report(what, Environment.at(against) if against else Environment(), differing)
     if what is None:
         list_guides()
-    elif ":" in what:
-        show(lambda width: excerpts([Reference.parse(f"{what} {page or ''}")], Environment(), {}, width))
+    elif ":" in what or is_module(what):
+        reference = Reference.parse(f"{what} {page or ''}")
+        Environment().find(reference)  # an error where there is nothing of that name
+        show(lambda width: [excerpt_of(reference, Environment(), {}, whole=True)])
     else:
         guide, others = chosen(find_guides(what), what, page)
         show(lambda width: [*rendered(guide, Environment(), width), *further(others, what)])
@@ -103,6 +105,17 @@ def chosen(guides: list[Guide], what: str, page: str | None) -> tuple[Guide, lis
     if not named:
         raise UsageError(f"{what} has no page {page!r}. Valid: {', '.join(guide.path.stem for guide in guides)}")
     return named[0], [guide for guide in guides if guide != named[0]]
+
+
+def is_module(what: str) -> bool:
+    """Whether it is a dotted name or a path of a module's, such as framework.autograd or framework/autograd.py."""
+    if "." not in what or what.endswith(".md"):
+        return False
+    try:
+        Environment().module_file(Reference.parse(what).module)
+    except DLFSError:
+        return False
+    return True
 
 
 def show(contents: Callable[[int], list[RenderableType]]) -> None:
@@ -188,8 +201,10 @@ def excerpts(
     return [excerpt_of(reference, environment, entries) for reference in references]
 
 
-def excerpt_of(reference: Reference, environment: Environment, entries: dict[str, dict]) -> RenderableType:
-    """One reference's source under a line that says what it is; or in one line why it is not there."""
+def excerpt_of(
+    reference: Reference, environment: Environment, entries: dict[str, dict], whole: bool = False
+) -> RenderableType:
+    """One reference's source under a line that says what it is; or in one line why it is not there. whole: no docstring is folded."""
     try:
         found = environment.find(reference)
     except DLFSError as error:
@@ -200,7 +215,7 @@ def excerpt_of(reference: Reference, environment: Environment, entries: dict[str
     if then and then.get("hash") not in (None, found.hash):
         head.append(f"   changed: the guide was written about {then['version']}", "yellow")
     place = Text.assemble("  ", (place_of(found), f"dim link {link(found)}"))
-    return Group(head, place, Padding(source(found), (0, 0, 1, 2)))
+    return Group(head, place, Padding(source(found, whole), (0, 0, 1, 2)))
 
 
 def place_of(excerpt: Excerpt) -> str:
@@ -214,13 +229,13 @@ def link(excerpt: Excerpt) -> str:
     return f"{excerpt.file.as_uri()}#{excerpt.span[0]}"
 
 
-def source(excerpt: Excerpt) -> RenderableType:
-    """The lines with their numbers, highlighted; a long docstring is folded to its first line, with the gap to be seen."""
+def source(excerpt: Excerpt, whole: bool = False) -> RenderableType:
+    """The lines with their numbers, highlighted; unless the whole is wanted, a long docstring is folded to its first line, with the gap to be seen."""
     first = excerpt.span[0]
     highlighted = Syntax("", "python", theme="ansi_dark").highlight(excerpt.source).split("\n")
     folded = {
         line: start
-        for start, end in excerpt.docstrings
+        for start, end in ([] if whole else excerpt.docstrings)
         if end - start >= LONG_DOCSTRING
         for line in range(start + 1, end + 1)
     }

@@ -51,6 +51,7 @@ def write(model, input_ids, length, processors):  # (B, T)
             attention_mask=torch.ones_like(input_ids),
             do_sample=True,
             max_new_tokens=length,
+            top_k=0,  # generate's own is 50
             logits_processor=processors,
         )
     finally:

@@ -21,6 +21,7 @@ WRONG = [
     Wrong("the window after min-p", THREE, f"[{HEAT}, {MIN_P}, {WINDOW}]", "what is drawn from"),
     Wrong("greedy", "do_sample=True", "do_sample=False", "do_sample=True"),
     Wrong("the rules are left out", "            logits_processor=processors,\n", "", "logits_processor"),
-    Wrong("another rule beside them", "max_new_tokens=length,", "max_new_tokens=length, top_k=5,", "no top_k"),
+    Wrong("generate's own rule stays on", "            top_k=0,  # generate's own is 50\n", "", "no top_k"),
+    Wrong("another rule beside them", "top_k=0,", "top_k=0, top_p=0.5,", "no top_p"),
     Wrong("dropout stays on", "    model.eval()\n", "", "dropout"),
 ]  # fmt: skip
