@@ -233,7 +233,23 @@ def test_what_is_not_there_is_named(site, name, error, message):
         Environment([str(site)]).find(Reference.parse(name))
 
 
-@pytest.mark.parametrize("text", ["", "a b", "a:", "a.:b", ":b", "a/b:c", "a:b.c."])
+def test_a_path_is_its_modules_name():
+    for path in ("framework/autograd.py:walk", "framework.autograd:walk"):
+        assert Reference.parse(path) == Reference("framework.autograd", "walk")
+    assert Reference.parse("framework/ops/define.py") == Reference("framework.ops.define")
+
+
+def test_what_is_asked_for_by_name_is_shown_whole(capsys):
+    """Its docstring, too, which a guide folds; a name that is not there is an error."""
+    assert run(capsys, "framework/autograd.py:walk")[0] == 0
+    code, out, _ = run(capsys, "framework/autograd.py:Node")
+    assert code == 0 and "more lines of text" not in out
+    assert "▌ framework.readable" in run(capsys, "framework.readable")[1]
+    code, _, error = run(capsys, "framework.autograd:nope")
+    assert code == 1 and "has no nope" in error
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a:", "a.:b", ":b", "a//b:c", "a:b.c."])
 def test_what_is_no_reference_is_refused(text):
     with pytest.raises(UsageError, match="is no reference"):
         Reference.parse(text)
