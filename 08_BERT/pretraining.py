@@ -7,19 +7,30 @@ import numpy as np
 
 from framework.data.randomness import default_numpy_generator
 from framework.data.text import mask_tokens
-from utils.data_sets.wordpieces import CLS, MASK, PAD, SEP
+from utils.data_sets.wordpieces import CLS, MASK, PAD, SEP, SHORTEST
 
 IS_NEXT, NOT_NEXT = 0, 1
 CHOSEN = 0.15  # of the tokens are to be predicted,
 MAX_PREDICTIONS = 20  # at most so many of a text
 
 
-def pretraining_batch(passages, documents, vocab_size, rng, max_predictions=MAX_PREDICTIONS):
+def in_parts(passages, documents, count):
+    """Passages (B, S) cut into `count` shorter ones each, (up to B · count, S // count), and the documents that they are of.
+
+    Parts of fewer than SHORTEST pieces are left out, if they are shorter than the rest.
+    """
+    length = passages.shape[1] // count
+    parts = passages[:, : count * length].reshape(-1, length)
+    kept = (parts != PAD).sum(axis=1) >= min(SHORTEST, length)
+    return parts[kept], documents.repeat(count)[kept]
+
+
+def pretraining_batch(passages, documents, vocab_size, rng, max_predictions=MAX_PREDICTIONS, rarer=False):
     """Inputs and targets of BERT with the head pretraining.
 
     passages (B, S): text of one document, 0 after its end; documents (B,): which. Returns (input_ids, token_type_ids,
     attention_mask, all (B, T); masked_positions (B, M)), (masked_ids (B, M); next_sentence (B,)), with T up to S + 3. A text with fewer
-    predictions than M has position 0 and masked_id -100 in place of the rest.
+    predictions than M has position 0 and masked_id -100 in place of the rest. rarer: see `masked`.
     """
     pairs, next_sentence = sentence_pairs(passages, documents, rng)
     T = max(len(a) + len(b) for a, b in pairs) + 3
@@ -30,7 +41,7 @@ def pretraining_batch(passages, documents, vocab_size, rng, max_predictions=MAX_
         input_ids[i, : len(text)] = text
         token_type_ids[i, len(a) + 2 : len(text)] = 1
         attention_mask[i, : len(text)] = 1
-    input_ids, masked_positions, masked_ids = masked(input_ids, vocab_size, rng, max_predictions)
+    input_ids, masked_positions, masked_ids = masked(input_ids, vocab_size, rng, max_predictions, rarer)
     return (input_ids, token_type_ids, attention_mask, masked_positions), (masked_ids, next_sentence)
 
 
@@ -57,17 +68,21 @@ def sentence_pairs(passages, documents, rng):
     return pairs, labels
 
 
-def masked(input_ids, vocab_size, rng, max_predictions=MAX_PREDICTIONS):  # (B, T)
+def masked(input_ids, vocab_size, rng, max_predictions=MAX_PREDICTIONS, rarer=False):  # (B, T)
     """Choose 15 % of each text's tokens, at most max_predictions; of these 80 % become [MASK], 10 % a random token, 10 % stay.
 
+    rarer: not all with the same chance, but with one that falls as 1 / √n for a token that is in the batch n times, as word2vec
+    thins out the common words (Mikolov et al. 2013, arXiv:1310.4546, section 2.3).
     Returns the changed input_ids (B, T), the chosen positions in their order (B, M), and what stood there (B, M), -100 beyond a
     text's own number.
     """
     words = ~np.isin(input_ids, (PAD, CLS, SEP))  # (B, T)
     number = np.clip(np.rint(CHOSEN * (input_ids != PAD).sum(axis=1)), 1, max_predictions).astype(np.int64)  # (B,)
-    rank = (
-        np.where(words, rng.random(input_ids.shape), 2).argsort(axis=1).argsort(axis=1)
-    )  # (B, T): words in random order
+    order = rng.random(input_ids.shape)
+    if rarer:  # the smallest of exponential variables, each with a rate of its own
+        times = np.bincount(input_ids.ravel(), minlength=vocab_size)[input_ids]  # (B, T)
+        order = -np.log1p(-order) * np.sqrt(times)
+    rank = np.where(words, order, np.inf).argsort(axis=1).argsort(axis=1)  # (B, T): words in random order
     chosen = (rank < number[:, None]) & words
     with default_numpy_generator(
         rng

@@ -6,7 +6,7 @@ import numpy as np
 
 from utils.data_sets.wordpieces import PAD
 
-from .pretraining import MAX_PREDICTIONS, pretraining_batch
+from .pretraining import MAX_PREDICTIONS, in_parts, pretraining_batch
 
 NAME = "BERT"
 TIER = 3
@@ -45,6 +45,7 @@ class BERTConfig:
         0.1  # of the embeddings, the attention's weights, what each sublayer adds, and before sequence and token
     )
     layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02  # of matrices, before they are cut off at twice as much: equation 34
 
     def __post_init__(self):
         for name, valid in (("head", HEADS), ("gelu", ("erf", "tanh"))):
@@ -63,6 +64,8 @@ class BERTConfig:
             raise ValueError(f"BERTConfig: dropout is a probability below 1, got {self.dropout!r}")
         if not self.layer_norm_eps > 0:
             raise ValueError(f"BERTConfig: layer_norm_eps is larger than 0, got {self.layer_norm_eps!r}")
+        if not self.initializer_range > 0:
+            raise ValueError(f"BERTConfig: initializer_range is larger than 0, got {self.initializer_range!r}")
 
     @property
     def has_pooler(self):
@@ -257,7 +260,18 @@ ADAMW = dict(
 )  # fmt: skip
 PRETRAINING = dict(metrics={"mlm_accuracy": mlm_accuracy, "nsp_accuracy": nsp_accuracy}, **ADAMW)
 SMALL = dict(vocab_size=8_000, hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512,
-             max_position_embeddings=128)  # fmt: skip
+             max_position_embeddings=128, initializer_range=0.08)  # fmt: skip
+
+
+def mostly_short(config, x, y, rng):
+    """A batch for `train` that goes further in an hour: nine times in ten of quarters of the passages, and rarer words are chosen more often.
+
+    Devlin et al. 2018, appendix A.2, take nine steps in ten with a quarter of the length, too, but those first.
+    """
+    if rng.random() < 0.9:
+        x, y = in_parts(x, y, 4)
+    return pretraining_batch(x, y, config.vocab_size, rng, MAX_PREDICTIONS, rarer=True)
+
 
 # What `dlfs train 08 --data …` does; pydoc comes with Python. imdb is to be started --from a run of imdb-pretrain; imdb-scratch is
 # the same network on the same reviews in the same steps, from the beginning.
@@ -274,8 +288,8 @@ RECIPES = {
         epochs=10, steps_per_epoch=100, batch_size=16, lr=3e-3, **PRETRAINING,
     ),
     "imdb-pretrain": dict(
-        data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=5, steps_per_epoch=1000, batch_size=64, lr=1e-3,
-        **PRETRAINING,
+        data="imdb-pieces", config=BERTConfig(**SMALL, dropout=0.0), epochs=14, batch_size=32, lr=2e-3,
+        training_batch=mostly_short, **PRETRAINING,
     ),
     "imdb": FINE_TUNING,
     "imdb-scratch": FINE_TUNING,

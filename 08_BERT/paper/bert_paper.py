@@ -14,10 +14,10 @@ from ..study import IGNORED, BERTConfig
 # ---------------------------------------------------------------------------------------------- Initialisation
 
 
-def init_parameter(name, parameter):
-    """Matrices N(0, 0.02²), cut off at two standard deviations; γ 1, biases and β 0."""
+def init_parameter(name, parameter, std):
+    """Matrices N(0, std²), cut off at two standard deviations; γ 1, biases and β 0."""
     if parameter.ndim == 2:
-        nn.init.trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)  # eq. 34
+        nn.init.trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)  # eq. 34
     elif "norm" in name and name.endswith("weight"):
         nn.init.ones_(parameter)
     else:
@@ -135,7 +135,7 @@ class BERT(nn.Module):
             self.qa_outputs = nn.Linear(C, 2)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
-                init_parameter(name, parameter)
+                init_parameter(name, parameter, config.initializer_range)
 
     def encode(self, input_ids, token_type_ids, attention_mask):  # (B, T) each
         """The last layer's output (B, T, C)."""

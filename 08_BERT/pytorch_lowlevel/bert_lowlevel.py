@@ -14,13 +14,13 @@ from ..study import IGNORED, BERTConfig
 # ---------------------------------------------------------------------------------------------- Initialisation
 
 
-def init_parameter(name, shape, generator):
-    """Matrices N(0, 0.02²), cut off at two standard deviations; γ 1, biases and β 0."""
+def init_parameter(name, shape, std, generator):
+    """Matrices N(0, std²), cut off at two standard deviations; γ 1, biases and β 0."""
     if len(shape) == 2:
         parameter = torch.randn(shape, generator=generator)
         while bool((far := parameter.abs() > 2).any()):
             parameter = torch.where(far, torch.randn(shape, generator=generator), parameter)
-        parameter = 0.02 * parameter  # eq. 34
+        parameter = std * parameter  # eq. 34
     elif "norm" in name and name.endswith("weight"):
         parameter = torch.ones(shape)
     else:
@@ -124,7 +124,8 @@ class BERT:
 
     def __init__(self, config: BERTConfig, generator: torch.Generator | None = None):
         self.config, self.training = config, True
-        self.params = {name: init_parameter(name, shape, generator) for name, shape in config.shapes.items()}
+        std = config.initializer_range
+        self.params = {name: init_parameter(name, shape, std, generator) for name, shape in config.shapes.items()}
         for param in self.params.values():
             param.requires_grad_()
         self.embeddings = Embeddings(config, self.params, "embeddings")
