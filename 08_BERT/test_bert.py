@@ -480,6 +480,7 @@ INTERLEAVED = "x.unflatten(2, (-1, self.config.num_attention_heads)).transpose(2
 CAUSAL = "attn_mask=mask & torch.ones(mask.shape[3], mask.shape[3], dtype=torch.bool).tril()"
 LEFT_OUT, COUNTED = "chosen = labels != IGNORED\n", "chosen, labels = labels == labels, labels.clamp(0)\n"
 CUT_OFF = {"lowlevel": "parameter.abs() > 2", "paper": "a=-2 * std, b=2 * std"}
+UNIFORM = "uniform_(parameter, -1.5 * std, 1.5 * std)"
 FAR_OUT = {"lowlevel": "parameter.abs() > 9", "paper": "a=-9 * std, b=9 * std"}
 SEQUENCE, TOKEN, QA = AGREES["sequence"], AGREES["token"], AGREES["qa"]
 CHOSEN_COUNT = check_the_chosen_alone_count
@@ -533,7 +534,9 @@ MUTANTS = [
     *both("start and end exchanged", "start, end = ", "end, start = ", QA),
     *both("the span's losses not halved", " / 2  # eq. 22", "", QA),
     *both("normal, not truncated", CUT_OFF, FAR_OUT, check_initialisation),
-    Mutant("matrices start uniform", "paper", "trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)", "uniform_(parameter, -1.5 * std, 1.5 * std)", check_initialisation),
+    Mutant("initializer_range ignored", "paper", "parameter, config.initializer_range)", "parameter, 0.02)", check_initialisation),
+    Mutant("initializer_range ignored", "lowlevel", "std = config.initializer_range", "std = 0.02", check_initialisation),
+    Mutant("matrices start uniform", "paper", "trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)", UNIFORM, check_initialisation),
     Mutant("dropout in evaluation", "paper", DROP, "self.config.dropout", check_dropout),
     Mutant("the classifier does not drop", "paper", "self.classifier(self.dropout(pooled))", "self.classifier(pooled)", check_dropout),
     Mutant("the classifier does not drop", "lowlevel", "dropout(pooled, dropout_p) @", "pooled @", check_dropout),

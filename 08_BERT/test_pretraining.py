@@ -87,6 +87,34 @@ def test_masking_as_in_the_paper():
     check_masking(PRETRAINING)
 
 
+def check_rarer(module):
+    """As many of each text as without `rarer`; a token that is in the batch n times is chosen with a chance in proportion to 1 / √n."""
+    rng = np.random.default_rng(0)
+    input_ids = np.full((200, 102), 5)  # token 5 is half of each text, of the others each is there once or 25 times
+    input_ids[:, 0], input_ids[:, -1] = CLS, SEP
+    input_ids[:, 1:51:2] = 6 + np.arange(200)[:, None]  # 25 times, in one text each
+    input_ids[:, 2:51:2] = 1000 + np.arange(200 * 25).reshape(200, 25)  # once
+    found = np.concatenate([module.masked(input_ids, 6000, rng, 1000, rarer=True)[2] for _ in range(20)], axis=1)
+    assert (found != -100).sum() == 20 * 200 * 15
+    often = np.array([(found == 5).sum() / 50, ((found > 5) & (found < 1000)).sum() / 25, (found >= 1000).sum() / 25])
+    assert often[2] / often[1] == pytest.approx(5, rel=0.25)  # less, as what is chosen cannot be chosen again
+    assert often[1] / often[0] == pytest.approx(math.sqrt(200 * 50 / 25), rel=0.25)
+
+
+def test_rarer_words_are_chosen_more_often():
+    check_rarer(PRETRAINING)
+
+
+def test_passages_in_parts():
+    passages = np.arange(1, 21).reshape(2, 10)
+    passages[1, 7:] = PAD
+    parts, documents = PRETRAINING.in_parts(passages, np.array([4, 9]), 3)
+    np.testing.assert_array_equal(parts, [[1, 2, 3], [4, 5, 6], [7, 8, 9], [11, 12, 13], [14, 15, 16]])
+    np.testing.assert_array_equal(documents, [4, 4, 4, 9, 9])
+    parts, documents = PRETRAINING.in_parts(np.pad(np.ones((1, 24), int), ((0, 0), (0, 56))), np.array([3]), 4)
+    assert parts.shape == (1, 20) and (parts == 1).all()  # the four ones of the second part are too few
+
+
 def test_pairs_of_passages():
     check_pairs(PRETRAINING)
 
@@ -151,13 +179,17 @@ def test_metrics_count_what_was_chosen():
         ("CHOSEN = 0.15", "CHOSEN = 0.2", check_masking),
         ("(PAD, CLS, SEP)", "(PAD, CLS)", check_masking),
         ("~chosen, mlm", "~words, mlm", check_masking),
-        ("rng.random(input_ids.shape), 2)", "np.arange(input_ids.shape[1]), 1000)", check_masking),
+        ("order = rng.random(input_ids.shape)", "order = 0 * input_ids + np.arange(input_ids.shape[1])", check_masking),
         ("1, max_predictions)", "1, 1000)", check_masking),
         ("documents != documents[i]", "np.arange(len(documents)) != i", check_pairs),
         ("b = b[:length] if", "b = b if", check_pairs),
         ("IS_NEXT, NOT_NEXT = 0, 1", "IS_NEXT, NOT_NEXT = 1, 0", check_pairs),
+        ("if rarer:", "if not rarer:", check_rarer),
+        (" * np.sqrt(times)", " * times", check_rarer),
+        (" * np.sqrt(times)", " / np.sqrt(times)", check_rarer),
     ],
-    ids=["all-mask", "exchanged", "a-fifth", "sep", "everything-masked", "first-words", "no-limit", "same-document", "length-tells", "labels"],
+    ids=["all-mask", "exchanged", "a-fifth", "sep", "everything-masked", "first-words", "no-limit", "same-document", "length-tells", "labels",
+         "rarer-ignored", "too-rare", "commoner"],
 )  # fmt: skip
 def test_mistakes_in_the_examples_are_caught(old, new, check):
     with pytest.raises(AssertionError):
