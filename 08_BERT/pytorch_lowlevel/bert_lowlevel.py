@@ -198,9 +198,9 @@ class BERT:
                 param -= lr * param.grad
         return loss.item()
 
-    def train(self, training=True):
+    def train(self, mode=True):
         """With dropout, or without."""
-        self.training = training
+        self.training = mode
 
     def parameters(self):
         return list(self.params.values())
