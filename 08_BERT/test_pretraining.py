@@ -12,7 +12,7 @@ import framework
 from dlfs.levels import build_level, level_names, make_optimizer
 from dlfs.studies import find_study
 from tests.mutants import mutate
-from utils.data_loaders import load
+from utils.data_loaders import Dataset, Split, load
 from utils.data_sets.wordpieces import CLS, MASK, PAD, SEP
 from utils.visualization import save
 
@@ -103,6 +103,17 @@ def check_rarer(module):
 
 def test_rarer_words_are_chosen_more_often():
     check_rarer(PRETRAINING)
+
+
+def test_a_recipe_may_train_on_the_first_so_many():
+    x, y = np.arange(12).reshape(6, 2), np.arange(6)
+    data = Dataset("some", *[Split(x, y)] * 3)
+    config = BERTConfig(head="sequence")
+    cut = STUDY.examples({"config": config, "examples": 4}, data)
+    assert cut.train.y.tolist() == [0, 1, 2, 3] and cut.train.x.shape == (4, 2)
+    assert len(cut.valid) == len(cut.test) == len(STUDY.examples({"config": config}, data).train) == 6
+    few, all_ = (STUDY.recipe(name)[1] for name in ("imdb-few", "imdb"))
+    assert few["config"] == all_["config"] and few["epochs"] * few["examples"] < all_["epochs"] * 22_500
 
 
 def test_passages_in_parts():

@@ -12,7 +12,8 @@ study.py holds facts, as constants and small functions:
                                            schedule, steps_per_epoch, augment, metrics {name: function(outputs, *targets)}, lengths(split),
                                            final_metrics {name: function(level, data set)}, evaluation_batch_size, clip, ema,
                                            early_stopping: see training_utils.Plan;
-                                           data: the data set, where the recipe's name is not that of one; training_batch: its own
+                                           data: the data set, where the recipe's name is not that of one; training_batch: its own;
+                                           examples: to train on the first so many alone
     examples(config, data)                 -> the data set as the config reads it, such as a text in windows of its length; by default as it is
     training_batch(config, x, y, rng)      -> (inputs, targets) from examples as the data set has them; by default (x,), (y,)
     LOSS                                   what the loss is, in words with its unit, where it is itself the figure to judge by
@@ -26,6 +27,7 @@ study.py holds facts, as constants and small functions:
                                            {name: function like from_twin}, and SKIPPED, {regular expression: why such keys are left out}
 """
 
+import dataclasses
 import importlib
 import re
 import sys
@@ -99,7 +101,9 @@ class Study:
         return name, {"data": name, **recipes[name]}
 
     def examples(self, recipe: dict[str, Any], data: "Dataset") -> "Dataset":
-        """A data set as the recipe's config reads it: examples() of study.py where there is one, else as it is."""
+        """A data set as the recipe's config reads it: examples() of study.py where there is one, else as it is; cut to the recipe's number."""
+        if number := recipe.get("examples"):
+            data = dataclasses.replace(data, train=type(data.train)(data.train.x[:number], data.train.y[:number]))
         return self.facts.examples(recipe["config"], data) if hasattr(self.facts, "examples") else data
 
     @property
