@@ -277,7 +277,7 @@ def mostly_short(config, x, y, rng):
 # a ninth of the labels, are to be started --from a run of imdb-pretrain; imdb-scratch and imdb-few-scratch are
 # the same network on the same reviews in the same steps, from the beginning.
 FINE_TUNING = dict(
-    data="imdb-reviews", config=BERTConfig(**SMALL, head="sequence"), epochs=2, batch_size=32, lr=5e-4, **ADAMW
+    data="imdb-reviews", config=BERTConfig(**SMALL, head="sequence"), epochs=3, batch_size=32, lr=5e-4, **ADAMW
 )
 FEW = FINE_TUNING | dict(examples=2_500, epochs=6)
 RECIPES = {
