@@ -17,7 +17,7 @@ MAX_PREDICTIONS = 20  # at most so many of a text
 def in_parts(passages, documents, count):
     """Passages (B, S) cut into `count` shorter ones each, (up to B · count, S // count), and the documents that they are of.
 
-    Parts of fewer than SHORTEST pieces are left out, if they are shorter than the rest.
+    A part with fewer than SHORTEST pieces, and with less than a whole part's, is left out.
     """
     length = passages.shape[1] // count
     parts = passages[:, : count * length].reshape(-1, length)

@@ -273,9 +273,9 @@ def mostly_short(config, x, y, rng):
     return pretraining_batch(x, y, config.vocab_size, rng, MAX_PREDICTIONS, rarer=True)
 
 
-# What `dlfs train 08 --data …` does; pydoc comes with Python. imdb and imdb-few, which has
-# a ninth of the labels, are to be started --from a run of imdb-pretrain; imdb-scratch and imdb-few-scratch are
-# the same network on the same reviews in the same steps, from the beginning.
+# What `dlfs train 08 --data …` does; pydoc comes with Python. imdb and imdb-few, which has a ninth of the labels, are to be started
+# --from a run of imdb-pretrain; imdb-scratch and imdb-few-scratch are the same network on the same reviews in the same steps, from the
+# beginning.
 FINE_TUNING = dict(
     data="imdb-reviews", config=BERTConfig(**SMALL, head="sequence"), epochs=3, batch_size=32, lr=5e-4, **ADAMW
 )

@@ -75,8 +75,8 @@ def main(context, names, sides, threads, device, quick, start_limit, resume, jso
         raise click.ClickException(str(error)) from None
     on_gpu = device != "cpu"
     json_file = RESULTS / ("everything-gpu.json" if on_gpu else "everything.json") if record else json_file
-    usual = [side for side, peer in PEERS.items() if not (quick and peer.compiles) and not (on_gpu and not peer.on_gpu)]
-    sides = tuple(sides) or usual
+    usual = [side for side, peer in PEERS.items() if (peer.on_gpu or not on_gpu) and not (quick and peer.compiles)]
+    sides = sides or usual
     sides, missing = everything.available([side for side in PEERS if side in {*sides, everything.BASE}], folder)
     for side, how in missing.items():
         console.print(f"{PEERS[side].title} is not installed: {how}", highlight=False)

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from framework import backend
+from dlfs.commands.train import require_device
 from utils.errors import DLFSError
 
 from . import protocol
@@ -161,14 +161,8 @@ def check_device(device, sides):
         raise DLFSError(
             f"--device {device}: {', '.join(lacking)} runs on a CPU alone here; leave --side out, or --device"
         )
-    try:
-        backend.cupy()
-        import torch
-
-        if not torch.cuda.is_available():
-            raise DLFSError(f"--device {device}: this PyTorch finds no GPU; install one that is built for CUDA")
-    except (RuntimeError, ImportError) as error:
-        raise DLFSError(str(error)) from None
+    for level in ("engine", "paper"):
+        require_device(device, [level])
 
 
 def available(sides, folder=FOLDER):

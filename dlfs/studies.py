@@ -103,7 +103,8 @@ class Study:
     def examples(self, recipe: dict[str, Any], data: "Dataset") -> "Dataset":
         """A data set as the recipe's config reads it: examples() of study.py where there is one, else as it is; cut to the recipe's number."""
         if number := recipe.get("examples"):
-            data = dataclasses.replace(data, train=type(data.train)(data.train.x[:number], data.train.y[:number]))
+            x, y = data.train.x[:number], data.train.y[:number]
+            data = dataclasses.replace(data, train=dataclasses.replace(data.train, x=x, y=y))
         return self.facts.examples(recipe["config"], data) if hasattr(self.facts, "examples") else data
 
     @property

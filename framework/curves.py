@@ -39,9 +39,8 @@ def plot_curves(path: Path, title: str, panels: Mapping[str, Mapping[str, Line]]
         for axes, (quantity, lines) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels.items()):
             first_color = len(COLORS) - min(len(lines), len(COLORS))
             longest = max((len(x) for x, _ in lines.values()), default=0)
-            turn = max(
-                1, round(longest / (15 * max(1, len(lines))))
-            )  # points from one line's marker to the next line's
+            # points from one line's marker to the next line's
+            turn = max(1, round(longest / (15 * max(1, len(lines)))))
             for number, (name, (x, y)) in enumerate(lines.items()):
                 below = len(lines) - 1 - number  # how many lines are still to come on top of this one
                 axes.plot(

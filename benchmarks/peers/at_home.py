@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.sizes import LR
 
 from . import models
-from .peer import NumPyPeer, Tape
+from .peer import NumPyPeer, Tape, two_steps
 
 
 class Modules(Tape):
@@ -55,11 +55,6 @@ class Modules(Tape):
         """The bytes of the weights and the batch."""
         return sum(tensor.nbytes for tensor in (*self.model.state_dict().values(), *self.inputs))
 
-    def two_steps(self):
-        for _ in range(2):
-            self.step()
-            self.clear()
-
 
 class Engine(Modules, NumPyPeer):
     package = "framework"
@@ -99,7 +94,7 @@ class Engine(Modules, NumPyPeer):
         peer.step()  # what is compiled late
         peer.clear()
         with Count() as count:
-            peer.two_steps()
+            two_steps(peer)
         return peer.held() + count.peak
 
 
@@ -146,10 +141,10 @@ class PyTorch(Modules):
         if cls.device != "cpu":
             torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated()  # weights, batch, and what its libraries work in
-            peer.two_steps()
+            two_steps(peer)
             return peer.held() + torch.cuda.max_memory_allocated() - before
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
-            peer.two_steps()
+            two_steps(peer)
         live = peak = 0
         events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
         for event in sorted(events, key=lambda event: event.start_ns()):

@@ -79,8 +79,7 @@ def main(peer_name, path, threads, device):
         cls = load(peer_name)
         cls.use_threads(threads)
         cls.lr = float(os.environ.get("BENCHMARK_LR", cls.lr))  # accuracy.py's
-        if device != "cpu":
-            cls.device = device
+        cls.device = device
         name, parameters, batch = read_workload(path, peer_name)
 
         def make():

@@ -10,6 +10,7 @@ import numpy as np
 from dlfs.levels import TensorLevel, build_level
 from dlfs.studies import find_written_study
 from utils.errors import DLFSError
+from utils.files import write_atomically
 
 
 def example_loss(model: str, variant: str | None) -> tuple[Callable[[], Any], TensorLevel]:
@@ -41,14 +42,13 @@ def command(model: str, variant: str | None, fold: bool, out: Path | None) -> No
     graph = Graph(loss(), names, output="loss")
     if fold:
         graph = graph.folded()
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
     writers = {".dot": graph.dot, ".mmd": graph.mermaid}
     if out is None:
         click.echo(graph.mermaid())
     elif out.suffix in writers:
-        out.write_text(writers[out.suffix]())
+        write_atomically(out, writers[out.suffix]())
     elif out.suffix in (".svg", ".png", ".pdf"):
+        out.parent.mkdir(parents=True, exist_ok=True)
         try:
             graph.render(out)
         except RuntimeError as error:

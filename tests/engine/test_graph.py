@@ -166,3 +166,10 @@ def test_the_commands(capsys, tmp_path):
     with pytest.raises(SystemExit) as exit_:
         main(["graph", "02", "--out", str(tmp_path / "g.xyz")])
     assert exit_.value.code != 0 and ".svg" in capsys.readouterr().err
+
+
+def test_the_command_makes_folders_for_what_it_writes_and_for_nothing_else(tmp_path):
+    for out, status in ((tmp_path / "new" / "g.mmd", 0), (tmp_path / "other" / "g.xyz", 1)):
+        with pytest.raises(SystemExit) as exit_:
+            main(["graph", "02", "--out", str(out)])
+        assert exit_.value.code == status and out.exists() == out.parent.exists() == (status == 0)
